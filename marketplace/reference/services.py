@@ -1,0 +1,290 @@
+"""Load what we compiled, and add what markets quote. Prices are only ever added."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, cast
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+
+from marketplace.core.errors import Refused
+from marketplace.core.locks import lock_word
+
+from .models import (
+    Chemistry,
+    ChemistryMaterial,
+    Country,
+    CurrencyRate,
+    DangerousGoodsRule,
+    LicenceType,
+    MetalQuote,
+    PackingInstruction,
+    PackModel,
+    Parameter,
+    PayableTerm,
+    RecoveryRate,
+    SecondLifePrice,
+    Source,
+    SpecialProvision,
+    UnEntry,
+)
+
+DATA = Path(__file__).resolve().parent / "data"
+
+
+class RowRefused(Refused):
+    code = "reference_row_refused"
+
+
+class QuoteChanged(Refused):
+    code = "quote_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file of rows, the table it fills, and what makes a row the same row."""
+
+    file: str
+    model: type[models.Model]
+    key: tuple[str, ...]
+    append_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading one table did."""
+
+    table: str
+    added: int
+    changed: int
+    unchanged: int
+
+
+TABLES = (
+    Table("sources.csv", Source, ("code",)),
+    Table("countries.csv", Country, ("code",)),
+    Table("chemistries.csv", Chemistry, ("code",)),
+    Table("chemistry_materials.csv", ChemistryMaterial, ("chemistry_id", "material")),
+    Table("recovery_rates.csv", RecoveryRate, ("process", "material")),
+    Table("metal_quotes.csv", MetalQuote, ("material", "quoted_on", "source_id"), append_only=True),
+    Table(
+        "currency_rates.csv",
+        CurrencyRate,
+        ("currency", "quoted_on", "source_id"),
+        append_only=True,
+    ),
+    Table("un_entries.csv", UnEntry, ("un_number",)),
+    Table("packing_instructions.csv", PackingInstruction, ("code",)),
+    Table("special_provisions.csv", SpecialProvision, ("code",)),
+    Table(
+        "dangerous_goods_rules.csv",
+        DangerousGoodsRule,
+        ("condition", "goods", "mode", "rule_edition"),
+    ),
+    Table("licence_types.csv", LicenceType, ("code",)),
+    Table("pack_models.csv", PackModel, ("maker", "model")),
+    Table("second_life_prices.csv", SecondLifePrice, ("region", "item", "grade", "observed_on")),
+    Table("payable_terms.csv", PayableTerm, ("feed", "material", "market", "valid_from")),
+    Table("parameters.csv", Parameter, ("code", "valid_from")),
+)
+
+
+@transaction.atomic
+def load_reference(folder: Path = DATA) -> list[Loaded]:
+    """Bring the reference tables up to the compiled files. Running it again changes nothing.
+
+    Rows that are not in the files stay: an operator may have added them.
+
+    :raises RowRefused: if a row has no source, or a value that does not fit
+    :raises QuoteChanged: if a file says another price for a day that already has one
+    """
+    lock_word("load_reference")
+    return [_load(table, folder / table.file) for table in TABLES]
+
+
+@transaction.atomic
+def add_quotes(rows: Iterable[Mapping[str, Any]]) -> Loaded:
+    """Add metal quotes; those already there with the same price are left alone.
+
+    :param rows: fields of :class:`MetalQuote`, with ``source_id``
+    :raises RowRefused: if a row has no known source, or a value that does not fit
+    :raises QuoteChanged: if a quote for that material, day and source says another price
+    """
+    table = next(table for table in TABLES if table.model is MetalQuote)
+    known = set(Source.objects.values_list("code", flat=True))
+    quotes = []
+    for number, row in enumerate(rows, start=1):
+        if row.get("source_id") not in known:
+            raise _refused("quotes", number, _("name a source that is loaded"))
+        quotes.append(MetalQuote(**row))
+    return _store(table, quotes)
+
+
+def read_pink_sheet(file: Path, *, source: str, checked_on: date) -> Iterator[dict[str, Any]]:
+    """Read the monthly metals of the World Bank's Pink Sheet, saved as CSV with prices in USD per tonne.
+
+    :source: World Bank Commodity Price Data, CC BY 4.0
+    """
+    columns = {
+        "aluminium_usd_t": "Al",
+        "copper_usd_t": "Cu",
+        "lead_usd_t": "Pb",
+        "nickel_usd_t": "Ni",
+        "tin_usd_t": "Sn",
+        "zinc_usd_t": "Zn",
+    }
+    for number, row in _rows(file):
+        for column, material in columns.items():
+            if not row.get(column):
+                continue
+            yield {
+                "material": material,
+                "quoted_on": _last_day(row.get("month", ""), file.name, number),
+                "price_usd_per_kg": _number(row[column], file.name, number) / 1000,
+                "kind": MetalQuote.Kind.MONTHLY_AVERAGE,
+                "source_id": source,
+                "confidence": "SECONDARY",
+                "checked_on": checked_on,
+            }
+
+
+def read_quotes(file: Path, *, source: str, checked_on: date) -> Iterator[dict[str, Any]]:
+    """Read quotes in our own columns: material, quoted_on, price_usd_per_kg and, if known, the rest."""
+    for number, row in _rows(file):
+        values: dict[str, Any] = {
+            "kind": MetalQuote.Kind.SPOT,
+            "source": source,
+            "confidence": "GENERAL",
+            "checked_on": checked_on.isoformat(),
+        }
+        values |= {name: value for name, value in row.items() if value}
+        quote = cast("MetalQuote", _parse(MetalQuote, values, file.name, number))
+        yield {
+            field.attname: getattr(quote, field.attname)
+            for field in MetalQuote._meta.concrete_fields
+            if field.attname != "id"
+        }
+
+
+def _load(table: Table, file: Path) -> Loaded:
+    return _store(table, [_parse(table.model, row, file.name, n) for n, row in _rows(file)])
+
+
+def _store(table: Table, rows: list[Any]) -> Loaded:
+    """Write what is new or different, and nothing else."""
+    model = table.model
+    compared = [
+        field.attname
+        for field in model._meta.concrete_fields
+        if field.attname not in table.key and not (field.primary_key and field.attname == "id")
+    ]
+    there = {_values(row, table.key): row for row in model._default_manager.all()}
+    added, changed, seen = [], [], set()
+    for row in rows:
+        key = _values(row, table.key)
+        if key in seen:
+            raise RowRefused(
+                _("%(table)s has two rows for %(key)s. Keep one.")
+                % {"table": table.file, "key": ", ".join(map(str, key))}
+            )
+        seen.add(key)
+        old = there.get(key)
+        if old is None:
+            added.append(row)
+        elif table.append_only:
+            _refuse_another_price(table, old, row, key)
+        elif _values(old, compared) != _values(row, compared):
+            row.pk = old.pk
+            changed.append(row)
+    model._default_manager.bulk_create(added, batch_size=500)
+    if changed:
+        model._default_manager.bulk_update(changed, compared, batch_size=500)
+    return Loaded(
+        model._meta.db_table, len(added), len(changed), len(rows) - len(added) - len(changed)
+    )
+
+
+def _refuse_another_price(
+    table: Table, old: models.Model, row: models.Model, key: tuple[object, ...]
+) -> None:
+    price = "price_usd_per_kg" if table.model is MetalQuote else "per_usd"
+    if getattr(old, price) != getattr(row, price):
+        raise QuoteChanged(
+            _("%(key)s is already quoted at %(old)s, not %(new)s. Add a row with a new source.")
+            % {
+                "key": ", ".join(map(str, key)),
+                "old": getattr(old, price),
+                "new": getattr(row, price),
+            }
+        )
+
+
+def _values(row: models.Model, names: Iterable[str]) -> tuple[object, ...]:
+    return tuple(
+        tuple(value) if isinstance(value := getattr(row, name), list) else value for name in names
+    )
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        yield from enumerate(csv.DictReader(lines), start=2)
+
+
+def _parse(
+    model: type[models.Model], row: Mapping[str, Any], file: str, number: int
+) -> models.Model:
+    """Make an unsaved row of text, one value per field; ``|`` parts the members of a list."""
+    row = dict(row)
+    parsed = model()
+    if hasattr(model, "source_id") and not row.get("source"):
+        raise _refused(file, number, _("say where it comes from"))
+    for name, text in row.items():
+        try:
+            field = model._meta.get_field(name)
+            setattr(parsed, field.attname, _value(field, (text or "").strip()))
+        except (ValidationError, models.FieldDoesNotExist, InvalidOperation) as trouble:
+            reason = "; ".join(getattr(trouble, "messages", [str(trouble)]))
+            raise _refused(file, number, f"{name}: {reason}") from trouble
+    return parsed
+
+
+def _value(field: Any, text: str) -> Any:
+    if isinstance(field, models.ForeignKey):
+        return text or None
+    if isinstance(field, ArrayField):
+        return field.clean([part for part in text.split("|") if part], None)
+    if text == "" and field.null:
+        return None
+    value = field.to_python(text)
+    if isinstance(field, models.DecimalField):
+        value = value.quantize(Decimal(1).scaleb(-field.decimal_places))
+    return field.clean(value, None)
+
+
+def _refused(file: str, number: int, reason: str) -> RowRefused:
+    return RowRefused(
+        _("%(file)s, line %(number)s: %(reason)s. Correct the row and load again.")
+        % {"file": file, "number": number, "reason": reason}
+    )
+
+
+def _number(text: str, file: str, number: int) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise _refused(file, number, _("%(text)s is not a number") % {"text": text}) from None
+
+
+def _last_day(month: str, file: str, number: int) -> date:
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        raise _refused(file, number, _("%(text)s is not a month") % {"text": month}) from None
+    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return date.fromordinal(following.toordinal() - 1)
