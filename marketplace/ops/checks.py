@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 SECRET_KEY_LENGTH = 50  # as Django's own security.W009 asks
@@ -118,7 +119,7 @@ def site_is_ready_for_people(**_options: Any) -> Sequence[CheckMessage]:
     problems: list[CheckMessage] = []
     if not settings.DEBUG and not settings.SITE_URL.startswith("https://"):
         problems.append(
-            Warning(
+            checks.Warning(
                 "SITE_URL is not https: passwords and bids would travel in the clear.",
                 hint="Put a TLS proxy in front (deploy/Caddyfile) and set SITE_URL and TRUSTED_PROXY=1.",
                 id="voltbazaar.W001",
@@ -126,7 +127,7 @@ def site_is_ready_for_people(**_options: Any) -> Sequence[CheckMessage]:
         )
     if not settings.HASHED_STATIC:
         problems.append(
-            Warning(
+            checks.Warning(
                 "HASHED_STATIC is off: browsers could keep old styles after an upgrade.",
                 hint="Run manage.py collectstatic and set HASHED_STATIC=1.",
                 id="voltbazaar.W002",
@@ -134,7 +135,7 @@ def site_is_ready_for_people(**_options: Any) -> Sequence[CheckMessage]:
         )
     if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
         problems.append(
-            Warning(
+            checks.Warning(
                 "EMAIL_BACKEND prints letters into the log instead of sending them.",
                 hint="Set EMAIL_BACKEND=django.core.mail.backends.smtp.EmailBackend.",
                 id="voltbazaar.W003",
@@ -142,7 +143,7 @@ def site_is_ready_for_people(**_options: Any) -> Sequence[CheckMessage]:
         )
     if settings.JOB_LEASE_SECONDS <= settings.CELERY_TASK_TIME_LIMIT:
         problems.append(
-            Warning(
+            checks.Warning(
                 "JOB_LEASE_SECONDS is not longer than a job may run: slow jobs would be done twice over.",
                 hint=f"Set it above {settings.CELERY_TASK_TIME_LIMIT}, or unset it.",
                 id="voltbazaar.W004",

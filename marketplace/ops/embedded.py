@@ -105,6 +105,13 @@ class Postgres:
         if self.child is not None:
             self.child.stop(patience=20.0)
 
+    def forget(self) -> None:
+        """Remove the cluster, wherever it lies."""
+        place = self.var / "postgresql"
+        shutil.rmtree(place.resolve(), ignore_errors=True)
+        if place.is_symlink():
+            place.unlink()
+
     def _where(self) -> tuple[Path, Path]:
         """Return the directory of the programs and that of the cluster, both within the user's reach."""
         place = self.var / "postgresql"
@@ -340,8 +347,7 @@ class Services:
             if server is not None:
                 server.stop()
         if not self.durable and self.postgres is not None:
-            # The link, if there is one, stays and saves looking for a place next time.
-            shutil.rmtree(self.var / "postgresql" / "data", ignore_errors=True)
+            self.postgres.forget()
         self._held.close()
 
     def make_template(self) -> None:

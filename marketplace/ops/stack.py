@@ -66,12 +66,14 @@ class Stack:
         *,
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
+        inherited: Mapping[str, str] | None = None,
         durable: bool = True,
         say: Say = _to_stdout,
     ) -> None:
         """
         :param port: of the web server; a free one if None
         :param environment: added to (and winning over) what a stack sets for its processes
+        :param inherited: what its processes find besides; our own environment if None
         """
         self.var = var.resolve()
         self.port = free_port() if port is None else port
@@ -84,7 +86,7 @@ class Stack:
             durable=durable,
             say=say,
             environment={
-                **os.environ,
+                **(os.environ if inherited is None else inherited),
                 "VAR_DIR": str(self.var),
                 "SITE_URL": self.url,
                 "HASHED_STATIC": "1",
