@@ -10,36 +10,37 @@ from django.views.decorators.http import require_POST, require_safe
 
 from .context import SITE_NAME
 from .http import WebRequest, page
+from .templatetags.house import locale
 
 ONE_YEAR = 60 * 60 * 24 * 365
 
 # :source: national numbers of the fire services; general knowledge, each to be confirmed on the spot
-FIRE_SERVICE = [
-    ("AU", "Australia", "000"),
-    ("BD", "Bangladesh", "999"),
-    ("CN", "China", "119"),
-    ("FJ", "Fiji", "910"),
-    ("HK", "Hong Kong", "999"),
-    ("ID", "Indonesia", "113"),
-    ("IN", "India", "101"),
-    ("JP", "Japan", "119"),
-    ("KH", "Cambodia", "118"),
-    ("KR", "South Korea", "119"),
-    ("LA", "Laos", "190"),
-    ("LK", "Sri Lanka", "110"),
-    ("MM", "Myanmar", "191"),
-    ("MN", "Mongolia", "101"),
-    ("MY", "Malaysia", "999"),
-    ("NP", "Nepal", "101"),
-    ("NZ", "New Zealand", "111"),
-    ("PG", "Papua New Guinea", "110"),
-    ("PH", "Philippines", "911"),
-    ("PK", "Pakistan", "16"),
-    ("SG", "Singapore", "995"),
-    ("TH", "Thailand", "199"),
-    ("TW", "Taiwan", "119"),
-    ("VN", "Viet Nam", "114"),
-]
+FIRE_SERVICE = {
+    "AU": "000",
+    "BD": "999",
+    "CN": "119",
+    "FJ": "910",
+    "HK": "999",
+    "ID": "113",
+    "IN": "101",
+    "JP": "119",
+    "KH": "118",
+    "KR": "119",
+    "LA": "190",
+    "LK": "110",
+    "MM": "191",
+    "MN": "101",
+    "MY": "999",
+    "NP": "101",
+    "NZ": "111",
+    "PG": "110",
+    "PH": "911",
+    "PK": "16",
+    "SG": "995",
+    "TH": "199",
+    "TW": "119",
+    "VN": "114",
+}
 
 
 @require_safe
@@ -76,7 +77,9 @@ def prices(request: WebRequest) -> HttpResponse:
 
 @require_safe
 def learn(request: WebRequest) -> HttpResponse:
-    return page(request, "web/learn.html", {"fire_service": FIRE_SERVICE})
+    names = locale().territories
+    numbers = sorted((names[code], number) for code, number in FIRE_SERVICE.items())
+    return page(request, "web/learn.html", {"fire_service": numbers})
 
 
 @require_safe
