@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
@@ -31,6 +31,7 @@ from .models import (
     RecoveryRate,
     SecondLifePrice,
     Source,
+    Sourced,
     SpecialProvision,
     UnEntry,
 )
@@ -173,7 +174,14 @@ def read_quotes(file: Path, *, source: str, checked_on: date) -> Iterator[dict[s
 
 
 def _load(table: Table, file: Path) -> Loaded:
-    return _store(table, [_parse(table.model, row, file.name, n) for n, row in _rows(file)])
+    sources = set(Source.objects.values_list("code", flat=True))
+    rows = []
+    for number, text in _rows(file):
+        row = _parse(table.model, text, file.name, number)
+        if isinstance(row, Sourced) and row.source_id not in sources:
+            raise _refused(file.name, number, _("the source is not in sources.csv"))
+        rows.append(row)
+    return _store(table, rows)
 
 
 def _store(table: Table, rows: list[Any]) -> Loaded:
@@ -248,7 +256,7 @@ def _parse(
         try:
             field = model._meta.get_field(name)
             setattr(parsed, field.attname, _value(field, (text or "").strip()))
-        except (ValidationError, models.FieldDoesNotExist, InvalidOperation) as trouble:
+        except (ValidationError, FieldDoesNotExist, InvalidOperation) as trouble:
             reason = "; ".join(getattr(trouble, "messages", [str(trouble)]))
             raise _refused(file, number, f"{name}: {reason}") from trouble
     return parsed

@@ -1,0 +1,48 @@
+"""A window on reference data. Prices can be added, never changed; the rest an operator may correct."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from . import models
+
+
+class ReferenceAdmin(admin.ModelAdmin[Any]):
+    list_filter = ("confidence",)
+    list_select_related = ("source",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PriceAdmin(ReferenceAdmin):
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(models.Source)
+class SourceAdmin(admin.ModelAdmin[models.Source]):
+    list_display = ("code", "title", "published_on", "read_on")
+    search_fields = ("code", "title")
+
+
+admin.site.register([models.MetalQuote, models.CurrencyRate], PriceAdmin)
+admin.site.register(
+    [
+        models.Chemistry,
+        models.ChemistryMaterial,
+        models.Country,
+        models.DangerousGoodsRule,
+        models.LicenceType,
+        models.PackingInstruction,
+        models.PackModel,
+        models.Parameter,
+        models.PayableTerm,
+        models.RecoveryRate,
+        models.SecondLifePrice,
+        models.SpecialProvision,
+        models.UnEntry,
+    ],
+    ReferenceAdmin,
+)
