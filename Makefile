@@ -23,7 +23,7 @@ story: venv ## three lots from photo to verified certificate, over HTTP
 
 lock: venv ## write exact versions and hashes of what pyproject.toml asks for
 	@exec .venv/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.lock
+		--universal --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.lock
 
 clean: ## forget the market, the environment and every cache
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

