@@ -255,6 +255,8 @@ def _parse(
     for name, text in row.items():
         try:
             field = model._meta.get_field(name)
+            if not isinstance(field, models.Field):
+                raise FieldDoesNotExist(name)
             setattr(parsed, field.attname, _value(field, (text or "").strip()))
         except (ValidationError, FieldDoesNotExist, InvalidOperation) as trouble:
             reason = "; ".join(getattr(trouble, "messages", [str(trouble)]))

@@ -107,9 +107,9 @@ def _pile(
     damaged: bool,
 ) -> None:
     shown = max(1, min(count, 12))
-    columns = math.ceil(math.sqrt(shown * 1.6))
+    columns = min(shown, math.ceil(math.sqrt(shown * 1.6)))
     rows = math.ceil(shown / columns)
-    wide = min(340, int(780 / columns))
+    wide = min(460, int(780 / columns))
     high = int(wide * _height_of(kind))
     for number in range(shown):
         row, column = divmod(number, columns)

@@ -17,7 +17,10 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(refusal.message) from refusal
         for table in loaded:
-            self.stdout.write(
-                f"{table.table:<34}{table.added:>6} added {table.changed:>6} changed "
-                f"{table.unchanged:>6} unchanged"
-            )
+            if table.added or table.changed or options["verbosity"] > 1:
+                self.stdout.write(
+                    f"  {table.table}: {table.added} added, {table.changed} changed, "
+                    f"{table.unchanged} as they were"
+                )
+        rows = sum(table.added + table.changed + table.unchanged for table in loaded)
+        self.stdout.write(f"  {rows} reference rows in {len(loaded)} tables")
