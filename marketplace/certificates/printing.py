@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -30,6 +31,8 @@ COLOURS = {
     Stage.INTERMEDIATE: "#6fd6b8",
 }
 RESIDUE, LOSS = "#9a3d0c", "#ffffff"
+SYSTEM_FAMILIES = ["Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR"]
+"""Chinese, Japanese and Korean letters weigh megabytes: they come from Debian's fonts-noto-cjk where it is installed."""
 Shown = dict[str, Any]
 
 
@@ -43,19 +46,31 @@ def certificate_pdf(
     """
     with translation.override(language):
         said = _said(facts, signed=signed, kid=kid, page_url=page_url, market=market)
+    inputs = {"signed": signed, "qr": _qr(page_url)}
+    text = json.dumps({**said, "language": language}, ensure_ascii=False)
+    if not _missing(text):
+        return _typeset(text, inputs, at=facts.issued_at)
+    try:
+        return _typeset(text, inputs, at=facts.issued_at, may_use_system_fonts=True)
+    except typst.TypstError:
+        # No font here has these letters. The attached credential and the page have them.
+        missing = _missing(text)
+        seen = "".join("?" if sign in missing else sign for sign in text)
+        return _typeset(seen, inputs, at=facts.issued_at)
+
+
+def _typeset(
+    said: str, inputs: dict[str, str], *, at: datetime, may_use_system_fonts: bool = False
+) -> bytes:
     paper: bytes = typst.compile(
         HERE / "certificate.typ",
         root=HERE,
         font_paths=[FONTS],
-        ignore_system_fonts=True,
-        sys_inputs={
-            "said": json.dumps({**said, "language": language}, ensure_ascii=False),
-            "signed": signed,
-            "qr": _qr(page_url),
-        },
+        ignore_system_fonts=not may_use_system_fonts,
+        sys_inputs={"said": said, **inputs},
         pdf_standards=["a-3b"],
         format="pdf",
-        timestamp=facts.issued_at,
+        timestamp=at,
     )
     return paper
 
@@ -182,6 +197,24 @@ def _qr(address: str) -> str:
 
 
 @cache
+def _listed_fonts() -> list[dict[str, str]]:
+    fonts: list[dict[str, str]] = tomllib.loads((FONTS / "fonts.toml").read_text())["font"]
+    return fonts
+
+
 def _families() -> list[str]:
-    listed = tomllib.loads((FONTS / "fonts.toml").read_text())["font"]
-    return list(dict.fromkeys(font["name"] for font in listed))
+    """Return every family that may be used: ours first, then what an operator may have installed."""
+    ours = dict.fromkeys(font["name"] for font in _listed_fonts())
+    return [*ours, *SYSTEM_FAMILIES]
+
+
+@cache
+def _covered() -> frozenset[int]:
+    spans = (span.split("-") for font in _listed_fonts() for span in font["covers"].split())
+    return frozenset(
+        point for first, last in spans for point in range(int(first, 16), int(last, 16) + 1)
+    )
+
+
+def _missing(text: str) -> set[str]:
+    return {sign for sign in set(text) if ord(sign) not in _covered()}

@@ -10,6 +10,7 @@ of them, and Vietnamese letters come out as boxes.
 
 import json
 import sys
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +48,17 @@ def without_hints(source: Path, target: Path) -> Path:
     return target
 
 
+def ranges(points: Iterable[int]) -> str:
+    """Write code points as hexadecimal ranges: 20-7e a0-17f."""
+    runs: list[list[int]] = []
+    for point in sorted(points):
+        if runs and point == runs[-1][1] + 1:
+            runs[-1][1] = point
+        else:
+            runs.append([point, point])
+    return " ".join(f"{first:x}-{last:x}" for first, last in runs)
+
+
 def build(packages: Path) -> None:
     entries = []
     for name, (package, subsets, weight) in FONTS.items():
@@ -66,6 +78,7 @@ def build(packages: Path) -> None:
             else:
                 merged = Merger().merge([str(part) for part in parts])
                 merged.recalcTimestamp = False
+                merged["head"].created = merged["head"].modified = 0
                 merged.save(target)
         entries.append(
             "[[font]]\n"
@@ -75,6 +88,7 @@ def build(packages: Path) -> None:
             f'version = "{about["version"]}"\n'
             f"subsets = {json.dumps(subsets)}\n"
             f'licence = "{about["license"]}"\n'
+            f'covers = "{ranges(TTFont(target).getBestCmap())}"\n'
             f'sha256 = "{sha256(target.read_bytes()).hexdigest()}"\n'
         )
         (HERE / "OFL.txt").write_text((packages / "noto-sans" / "package" / "LICENSE").read_text())
