@@ -7,9 +7,13 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import django_stubs_ext
 import structlog
 from django.conf.locale import LANG_INFO
 from django.utils.translation import gettext_lazy as _
+
+
+django_stubs_ext.monkeypatch()
 
 
 def _flag(name: str, default: str = "") -> bool:
@@ -171,7 +175,9 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("id", _("Indonesian"))]
-LANG_INFO.setdefault("fil", {"bidi": False, "code": "fil", "name": "Filipino", "name_local": "Filipino"})
+LANG_INFO.setdefault(
+    "fil", {"bidi": False, "code": "fil", "name": "Filipino", "name_local": "Filipino"}
+)
 LOCALE_PATHS = [BASE_DIR / "marketplace" / "locale"]
 
 # --- files that browsers load -----------------------------------------------------------------------
@@ -240,6 +246,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "marketplace.journal.sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
+JOB_BELL = _flag("JOB_BELL", "1")  # off: only the sweeper does work
 JOB_LEASE_SECONDS = int(os.environ.get("JOB_LEASE_SECONDS", "330"))
 JOB_RERING_SECONDS = int(os.environ.get("JOB_RERING_SECONDS", "3"))
 JOB_INLINE_SECONDS = int(os.environ.get("JOB_INLINE_SECONDS", "8"))

@@ -1,0 +1,78 @@
+from dataclasses import dataclass
+
+from marketplace.journal.events import Event
+
+
+@dataclass(frozen=True)
+class DealOpened(Event):
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DealSigned(Event):
+    """Both parties have signed."""
+
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DealFunded(Event):
+    """The buyer's money is held safely; the lot may be fetched."""
+
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class LotWeighed(Event):
+    deal_id: int
+    weighing_id: int
+
+
+@dataclass(frozen=True)
+class DealAdjusted(Event):
+    """The scales differ by more than the contract allows; a corrected price is proposed to the seller."""
+
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DealAccepted(Event):
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DealRejected(Event):
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DealSettled(Event):
+    """The seller has been paid for what was accepted."""
+
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DealDefaulted(Event):
+    """One party let its deadline pass. ``by_buyer`` says which."""
+
+    deal_id: int
+    award_id: int
+    by_buyer: bool
+
+
+@dataclass(frozen=True)
+class DealCancelled(Event):
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class DisputeOpened(Event):
+    deal_id: int
+    dispute_id: int
+
+
+@dataclass(frozen=True)
+class DisputeEnded(Event):
+    deal_id: int
+    dispute_id: int

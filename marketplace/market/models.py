@@ -1,0 +1,273 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.accounts.models import Licence, Organisation, User
+from marketplace.core.models import RowQuerySet, Staged
+from marketplace.lots.models import Lot
+
+if TYPE_CHECKING:
+    from marketplace.accounts.actors import Actor
+
+
+class AuctionQuerySet(RowQuerySet["Auction"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """Whoever sees the lot sees its auctions."""
+        return self.filter(lot__in=Lot.objects.visible_to(actor))
+
+    def due_to_open(self, now: datetime) -> Self:
+        return self.filter(status=Auction.Status.SCHEDULED, opens_at__lte=now)
+
+    def due_to_close(self, now: datetime) -> Self:
+        return self.filter(status=Auction.Status.OPEN, closes_at__lte=now)
+
+
+class Auction(Staged):
+    """One attempt to sell one lot. Its terms never change once it is open; the clock only moves later.
+
+    Open auctions are ascending with proxy bids: ``price`` is what the leader would pay now. Sealed ones show nothing
+    before they close; the highest bid wins and pays its own amount.
+    """
+
+    class Mode(models.TextChoices):
+        OPEN = "OPEN", _("Open, rising")
+        SEALED = "SEALED", _("Sealed")
+
+    class Status(models.TextChoices):
+        SCHEDULED = "SCHEDULED", _("Planned")
+        OPEN = "OPEN", _("Open")
+        SELLER_DECISION = "SELLER_DECISION", _("Seller decides")
+        AWARDED = "AWARDED", _("Awarded")
+        UNSOLD = "UNSOLD", _("Not sold")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+
+    NEXT = {
+        Status.SCHEDULED: frozenset({Status.OPEN, Status.WITHDRAWN}),
+        Status.OPEN: frozenset(
+            {Status.AWARDED, Status.UNSOLD, Status.SELLER_DECISION, Status.WITHDRAWN}
+        ),
+        Status.SELLER_DECISION: frozenset({Status.AWARDED, Status.UNSOLD}),
+        Status.AWARDED: frozenset({Status.UNSOLD}),
+        Status.UNSOLD: frozenset(),
+        Status.WITHDRAWN: frozenset(),
+    }
+
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="auctions")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    mode = models.CharField(max_length=6, choices=Mode)
+    currency = models.CharField(max_length=3)
+    starting_price = models.DecimalField(max_digits=14, decimal_places=2)
+    reserve = models.DecimalField(
+        max_digits=14, decimal_places=2, help_text="Secret: below it the seller decides."
+    )
+    step = models.DecimalField(max_digits=14, decimal_places=2)
+    deposit = models.DecimalField(
+        max_digits=14, decimal_places=2, help_text="Held from each bidder."
+    )
+    opens_at = models.DateTimeField()
+    closes_at = models.DateTimeField()
+    planned_close_at = models.DateTimeField()
+    last_close_at = models.DateTimeField(help_text="Overtime never goes beyond.")
+    overtime_seconds = models.PositiveIntegerField()
+    terms_sha256 = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
+    price = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    leader = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
+    bid_count = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    request_id = models.UUIDField()
+    closed_at = models.DateTimeField(null=True)
+
+    objects = AuctionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(mode__in=["OPEN", "SEALED"]), name="auction_mode_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        "SCHEDULED",
+                        "OPEN",
+                        "SELLER_DECISION",
+                        "AWARDED",
+                        "UNSOLD",
+                        "WITHDRAWN",
+                    ]
+                ),
+                name="auction_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    starting_price__gte=0,
+                    reserve__gte=F("starting_price"),
+                    step__gt=0,
+                    deposit__gte=0,
+                ),
+                name="auction_prices_make_sense",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    opens_at__lt=F("planned_close_at"),
+                    planned_close_at__lte=F("closes_at"),
+                    closes_at__lte=F("last_close_at"),
+                ),
+                name="auction_times_are_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(leader=None, price=None)
+                | Q(leader__isnull=False, price__isnull=False, bid_count__gt=0),
+                name="auction_leader_has_a_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["SCHEDULED", "OPEN"], closed_at=None)
+                | (~Q(status__in=["SCHEDULED", "OPEN"]) & Q(closed_at__isnull=False)),
+                name="auction_is_dated_once_closed",
+            ),
+            models.UniqueConstraint(fields=["lot", "attempt"], name="auction_attempt_counts_once"),
+            models.UniqueConstraint(
+                fields=["lot"],
+                condition=Q(status__in=["SCHEDULED", "OPEN", "SELLER_DECISION", "AWARDED"]),
+                name="one_open_sale_per_lot",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["closes_at", "id"], condition=Q(status="OPEN"), name="auction_due_to_close"
+            ),
+            models.Index(
+                fields=["opens_at", "id"],
+                condition=Q(status="SCHEDULED"),
+                name="auction_due_to_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Auction #{self.pk}"
+
+
+class BidQuerySet(RowQuerySet["Bid"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """Bidders see their own. Nobody sees a sealed bid of others before the close: not the seller, not staff."""
+        shown = Q(auction__mode=Auction.Mode.OPEN) | ~Q(auction__status__in=["SCHEDULED", "OPEN"])
+        if actor.sees_everything:
+            return self.filter(shown)
+        mine = Q(bidder_id=actor.organisation_id, bidder__isnull=False)
+        sold_by_me = Q(auction__lot__seller_id=actor.organisation_id) & shown
+        return self.filter(mine | sold_by_me)
+
+
+class Bid(models.Model):
+    """A binding offer: pay up to ``maximum`` for the whole lot. Append-only. Amounts in the auction's currency."""
+
+    auction = models.ForeignKey(Auction, models.PROTECT, related_name="bids")
+    bidder = models.ForeignKey(Organisation, models.PROTECT, related_name="bids")
+    placed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    licence = models.ForeignKey(Licence, models.PROTECT, related_name="+")
+    maximum = models.DecimalField(max_digits=14, decimal_places=2)
+    price_after = models.DecimalField(
+        max_digits=14, decimal_places=2, null=True, help_text="Null while sealed."
+    )
+    leads = models.BooleanField(help_text="Whether it led when it was placed; false while sealed.")
+    placed_at = models.DateTimeField()
+    request_id = models.UUIDField()
+
+    objects = BidQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(maximum__gt=0), name="bid_is_positive"),
+            models.UniqueConstraint(
+                fields=["bidder", "request_id"], name="bid_request_counts_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["auction", "-maximum", "id"], name="bid_best_first")]
+
+    def __str__(self) -> str:
+        return f"Bid #{self.pk}"
+
+
+class Deposit(models.Model):
+    """Money held from a bidder for one auction, so that a bid is meant. The amount sits in the ledger's HELD account."""
+
+    class Status(models.TextChoices):
+        HELD = "HELD", _("Held")
+        RELEASED = "RELEASED", _("Given back")
+        FORFEITED = "FORFEITED", _("Paid to the seller")
+
+    auction = models.ForeignKey(Auction, models.PROTECT, related_name="deposits")
+    bidder = models.ForeignKey(Organisation, models.PROTECT, related_name="deposits")
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+    status = models.CharField(max_length=10, choices=Status, default=Status.HELD)
+    held_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["HELD", "RELEASED", "FORFEITED"]),
+                name="deposit_status_known",
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="deposit_is_not_negative"),
+            models.UniqueConstraint(fields=["auction", "bidder"], name="deposit_held_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.bidder_id} for {self.auction_id}"
+
+
+class AwardQuerySet(RowQuerySet["Award"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """The seller sees the whole ladder; a bidder sees their own rung."""
+        if actor.sees_everything:
+            return self
+        return self.filter(
+            Q(bidder_id=actor.organisation_id) | Q(auction__lot__seller_id=actor.organisation_id)
+        )
+
+
+class Award(Staged):
+    """A rung of the ladder of an auction's result: the winner, and up to three who stand by."""
+
+    class Status(models.TextChoices):
+        STANDBY = "STANDBY", _("Standing by")
+        WON = "WON", _("Won")
+        DEFAULTED = "DEFAULTED", _("Did not honour it")
+        RELEASED = "RELEASED", _("Released")
+
+    NEXT = {
+        Status.STANDBY: frozenset({Status.WON, Status.RELEASED}),
+        Status.WON: frozenset({Status.DEFAULTED}),
+        Status.DEFAULTED: frozenset(),
+        Status.RELEASED: frozenset(),
+    }
+
+    auction = models.ForeignKey(Auction, models.PROTECT, related_name="awards")
+    bidder = models.ForeignKey(Organisation, models.PROTECT, related_name="awards")
+    bid = models.OneToOneField(Bid, models.PROTECT, related_name="award")
+    rank = models.PositiveSmallIntegerField()
+    price = models.DecimalField(max_digits=14, decimal_places=2)
+    status = models.CharField(max_length=10, choices=Status)
+    decided_at = models.DateTimeField()
+
+    objects = AwardQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["STANDBY", "WON", "DEFAULTED", "RELEASED"]),
+                name="award_status_known",
+            ),
+            models.CheckConstraint(condition=Q(price__gt=0, rank__gte=1), name="award_makes_sense"),
+            models.UniqueConstraint(fields=["auction", "rank"], name="award_rank_is_held_once"),
+            models.UniqueConstraint(
+                fields=["auction"], condition=Q(status="WON"), name="one_winner_per_auction"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"rank {self.rank} of {self.auction_id}"

@@ -1,0 +1,75 @@
+"""When this happens, that runs. Every reaction, job and schedule of the house is on this page."""
+
+from marketplace.accounts import events as accounts
+from marketplace.certificates import events as certificates
+from marketplace.certificates import tasks as certificates_tasks
+from marketplace.deals import events as deals
+from marketplace.freight import events as freight
+from marketplace.journal import events as journal
+from marketplace.journal.services import Every, Switchboard
+from marketplace.logistics import events as logistics
+from marketplace.lots import events as lots
+from marketplace.market import events as market
+from marketplace.pricing import events as pricing
+
+SWITCHBOARD = Switchboard(
+    reactions={
+        journal.JobRetried: [],
+        journal.JobDiscarded: [],
+        accounts.OrganisationFounded: [],
+        accounts.LicenceSubmitted: [],
+        accounts.LicenceVerified: [],
+        accounts.LicenceRefused: [],
+        accounts.LicenceNeedsInfo: [],
+        accounts.LicenceSuspended: [],
+        accounts.LicenceReinstated: [],
+        accounts.LicenceExpired: [],
+        lots.LotSubmitted: [],
+        lots.LotQuarantined: [],
+        lots.LotNeedsInfo: [],
+        lots.LotEvidenceChanged: [],
+        lots.LotWithdrawn: [],
+        lots.LotMoved: [],
+        pricing.LotValued: [],
+        freight.QuotesRequested: [],
+        freight.QuotesOffered: [],
+        freight.QuoteChosen: [],
+        market.AuctionScheduled: [],
+        market.AuctionOpened: [],
+        market.BidPlaced: [],
+        market.AuctionClosed: [],
+        market.AuctionWithdrawn: [],
+        market.SellerMustDecide: [],
+        market.LotAwarded: [],
+        market.WinnerDefaulted: [],
+        deals.DealOpened: [],
+        deals.DealSigned: [],
+        deals.DealFunded: [],
+        deals.LotWeighed: [],
+        deals.DealAdjusted: [],
+        deals.DealAccepted: [],
+        deals.DealRejected: [],
+        deals.DealSettled: [],
+        deals.DealDefaulted: [],
+        deals.DealCancelled: [],
+        deals.DisputeOpened: [],
+        deals.DisputeEnded: [],
+        logistics.ShipmentPlanned: [],
+        logistics.ShipmentBooked: [],
+        logistics.GoodsHandedOver: [],
+        certificates.ProcessingReported: [],
+        certificates.ReportContradicted: [],
+        certificates.CertificateIssued: [],
+        certificates.WithdrawalProposed: [],
+        certificates.WithdrawalDismissed: [],
+        certificates.CertificateRevoked: [],
+        certificates.StatusListSigned: [],
+    },
+    jobs={
+        "certificates.issue": certificates_tasks.issue_certificate,
+        "certificates.sign_status_list": certificates_tasks.sign_status_list,
+    },
+    schedules={
+        "certificates.renew_status_lists": Every(6 * 3600, certificates_tasks.renew_status_lists),
+    },
+)
