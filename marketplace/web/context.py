@@ -1,7 +1,7 @@
 """What every page shows around its content: navigation by role, acting-as choice, language, unread messages."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +10,11 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext_lazy as _
+
+from marketplace.accounts.actors import ANONYMOUS, Actor
+from marketplace.accounts.capabilities import Capability
+from marketplace.accounts.models import Organisation
+from marketplace.notifications.models import Notice
 
 SITE_NAME = "Voltbazaar"
 
@@ -21,7 +26,7 @@ class Link:
     label: Any
     to: str
     icon: str = ""
-    needs: str = ""  # a capability, or "" for everybody
+    needs: frozenset[Capability] = frozenset()  # any of them; none: for everybody
     href: str = ""
     current: bool = False
 
@@ -36,22 +41,64 @@ def house(request: HttpRequest) -> dict[str, Any]:
         "tabs": SimpleLazyObject(lambda: _tabs(request)),
         "account_links": SimpleLazyObject(lambda: _shown(request, ACCOUNT)),
         "foot_links": SimpleLazyObject(lambda: _shown(request, FOOT)),
-        "acting_as": "",
-        "acting_choices": [],
-        "acting_url": "",
-        "inbox_url": "",
-        "unread_count": 0,
+        "acting_choices": SimpleLazyObject(lambda: _acting_choices(request)),
+        "unread_count": SimpleLazyObject(lambda: _unread_count(request)),
     }
 
 
+def _acting_choices(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the organisations that the person may act for. One alone is no choice, but its name is shown."""
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    if actor.user_id is None:
+        return []
+    mine = Organisation.objects.visible_to(actor).of_user(actor.user_id).order_by("name", "pk")
+    return [
+        {"pk": pk, "name": name, "current": pk == actor.organisation_id}
+        for pk, name in mine.values_list("pk", "name")
+    ]
+
+
+def _unread_count(request: HttpRequest) -> int:
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    if actor.user_id is None:
+        return 0
+    return Notice.objects.visible_to(actor).unread().count()
+
+
+SELLS = frozenset({Capability.LOT_LIST})
+BUYS = frozenset({Capability.BID_PLACE})
+CARRIES = frozenset({Capability.FREIGHT_QUOTE, Capability.SHIPMENT_CARRY})
+TRADES = frozenset({Capability.DEAL_SELL, Capability.DEAL_BUY, Capability.SHIPMENT_CARRY})
+VERIFIES = frozenset({Capability.LICENCE_VERIFY})
+PAYS = frozenset({Capability.MONEY_MOVE})
+APPLIES = frozenset({Capability.LICENCE_APPLY})
+
 NAVIGATION = [
-    Link(_("Buy"), "lots", "gavel"),
-    Link(_("Sell"), "sell-start", "camera", needs="lot:list"),
-    Link(_("Deals"), "deals", "handshake", needs="deal"),
+    Link(_("Lots"), "lots", "gavel"),
+    Link(_("Sell"), "sell-start", "camera", needs=SELLS),
+    Link(_("Deals"), "deals", "handshake", needs=TRADES),
+    Link(_("Transport"), "freight", "truck", needs=CARRIES),
+    Link(_("Check licences"), "verify-queue", "shield-check", needs=VERIFIES),
     Link(_("Prices"), "prices", "chart-line"),
     Link(_("Safety"), "learn", "shield-check"),
 ]
-ACCOUNT: list[Link] = []
+HOME = Link(_("Home"), "home", "house")
+HELP = Link(_("Help"), "help", "circle-question-mark")
+BETWEEN = [  # a phone has room for two of these between Home and Help: the first that fit
+    Link(_("Buy"), "lots", "gavel", needs=BUYS),
+    Link(_("Sell"), "sell-start", "camera", needs=SELLS),
+    Link(_("Transport"), "freight", "truck", needs=CARRIES),
+    Link(_("Check"), "verify-queue", "shield-check", needs=VERIFIES),
+    Link(_("Deals"), "deals", "handshake", needs=TRADES),
+    Link(_("Lots"), "lots", "gavel"),
+    Link(_("Certificate"), "verify", "badge-check"),
+]
+ACCOUNT = [
+    Link(_("Money"), "money", "wallet", needs=PAYS),
+    Link(_("Licences"), "licences", "file-check", needs=APPLIES),
+    Link(_("Organisation"), "organisation", "building-2"),
+    Link(_("Security"), "mfa_index", "lock"),
+]
 FOOT = [
     Link(_("Prices"), "prices"),
     Link(_("Safety"), "learn"),
@@ -62,25 +109,24 @@ FOOT = [
 
 
 def _shown(request: HttpRequest, links: Iterable[Link]) -> list[Link]:
-    capabilities = getattr(getattr(request, "actor", None), "capabilities", frozenset())
+    """Return the links that this actor has a use for, with their addresses."""
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
     shown = []
     for link in links:
-        if link.needs and link.needs not in capabilities:
+        if link.needs and not link.needs & actor.capabilities:
             continue
         try:
             href = reverse(link.to)
         except NoReverseMatch:
             continue
         current = request.path.startswith(href) if href != "/" else request.path == "/"
-        shown.append(Link(link.label, link.to, link.icon, link.needs, href, current))
+        shown.append(replace(link, href=href, current=current))
     return shown
 
 
 def _tabs(request: HttpRequest) -> list[Link]:
-    tabs = [
-        Link(_("Home"), "home", "house"),
-        Link(_("Sell"), "sell-start", "camera"),
-        Link(_("Deals"), "deals", "handshake"),
-        Link(_("Help"), "help", "circle-question-mark"),
-    ]
-    return _shown(request, tabs)
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    between = _shown(request, BETWEEN)
+    if BUYS & actor.capabilities:  # whoever buys also may sell, but comes to buy
+        between = [link for link in between if link.to != "sell-start"]
+    return [*_shown(request, [HOME]), *between[:2], *_shown(request, [HELP])]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.forms import BaseForm
@@ -173,20 +173,14 @@ class Keyset(Generic[Row]):
         return values
 
 
-def _field(rows: QuerySet[Row], name: str) -> Any:
-    options = rows.model._meta
-    if name == "pk":
-        return options.pk
+def _field(rows: QuerySet[Any], name: str) -> Any:
     if name in rows.query.annotations:
         return rows.query.annotations[name].output_field
-    try:
-        *path, last = name.split("__")
-        for step in path:
-            related = options.get_field(step).related_model
-            options = related._meta  # type: ignore[union-attr]
-        return options.get_field(last)
-    except FieldDoesNotExist as problem:
-        raise ValueError(f"Cannot order by {name}.") from problem
+    options: Any = rows.model._meta
+    *path, last = name.split("__")
+    for step in path:
+        options = options.get_field(step).related_model._meta
+    return options.pk if last == "pk" else options.get_field(last)
 
 
 def _value(row: models.Model, name: str) -> Any:

@@ -1,5 +1,8 @@
 """Pages for everybody: the front door, prices, safety, help, what the market did, and the offline shell."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
@@ -8,7 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from marketplace.accounts.capabilities import Capability
+from marketplace.accounts.models import Organisation
+from marketplace.reference.models import MetalQuote
+
 from .context import SITE_NAME
+from .home import money, to_do
 from .http import WebRequest, page
 from .templatetags.house import locale
 
@@ -45,9 +53,19 @@ FIRE_SERVICE = {
 
 @require_safe
 def home(request: WebRequest) -> HttpResponse:
-    if request.user.is_authenticated:
-        return page(request, "web/home.html")
-    return page(request, "web/welcome.html")
+    if not request.user.is_authenticated:
+        return page(request, "web/welcome.html")
+    actor = request.actor
+    context = {
+        "organisation": Organisation.objects.visible_to(actor)
+        .filter(pk=actor.organisation_id)
+        .first(),
+        "may_sell": actor.may(Capability.LOT_LIST),
+        "may_buy": actor.may(Capability.BID_PLACE),
+        "to_do": to_do(actor),
+        "money": money(actor),
+    }
+    return page(request, "web/home.html", context)
 
 
 @require_POST
@@ -70,9 +88,37 @@ def language(request: WebRequest) -> HttpResponse:
     return response
 
 
+@dataclass(frozen=True, slots=True)
+class Metal:
+    """The newest quote of a metal, and the points of the line that led there."""
+
+    quote: MetalQuote
+    line: str
+
+
 @require_safe
 def prices(request: WebRequest) -> HttpResponse:
-    return page(request, "web/prices.html")
+    """What metals cost, when and who says so. The valuation of every lot begins with these."""
+    quotes = MetalQuote.objects.visible_to(request.actor).select_related("source")
+    history: dict[str, list[MetalQuote]] = {}
+    for quote in quotes.order_by("quoted_on", "pk"):
+        history.setdefault(quote.material, []).append(quote)
+    metals = [
+        Metal(rows[-1], sparkline(rows) if len(rows) > 1 else "") for rows in history.values()
+    ]
+    metals.sort(key=lambda metal: metal.quote.get_material_display())
+    return page(request, "web/prices.html", {"metals": metals})
+
+
+def sparkline(rows: Sequence[MetalQuote], width: int = 120, height: int = 32) -> str:
+    """Return the points of a polyline through the prices, oldest first, fitted into a small box."""
+    values = [float(row.price_usd_per_kg) for row in rows]
+    low, high = min(values), max(values)
+    step = width / max(1, len(values) - 1)
+    scale = (height - 4) / (high - low or 1)
+    return " ".join(
+        f"{n * step:.1f},{height - 2 - (v - low) * scale:.1f}" for n, v in enumerate(values)
+    )
 
 
 @require_safe

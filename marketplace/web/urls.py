@@ -1,6 +1,6 @@
 """Every page of the site. Names are flat: home, lots, lot, sell-start, lot-submit, auction …"""
 
-from django.urls import path
+from django.urls import include, path
 
 from . import public
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("sw.js", public.service_worker, name="service-worker"),
     path("manifest.webmanifest", public.manifest, name="manifest"),
     # --- people, organisations, licences, verifier queue
+    path("accounts/", include("allauth.urls")),
     # --- lots and intake
     # --- auctions and bids
     # --- deals, shipments, freight

@@ -24,10 +24,10 @@ Quantities, always as the reader's language writes them, always isolated from ri
     Each can be kept for a sentence:  {% money price "INR" as best %}
     {% blocktranslate %}Best bid {{ best }}{% endblocktranslate %}
 
-Time, never only relative::
+Time, never only relative, by the clock of the reader's country::
 
-    {% when bid.placed_at %}                2 hours ago · 23 Nov 2026, 10:15
-    {% when bid.placed_at short=True %}     23 Nov 2026, 10:15
+    {% when bid.placed_at %}                2 hours ago · 23 Nov 2026, 10:15 IST
+    {% when bid.placed_at short=True %}     23 Nov 2026, 10:15 IST
     {% day licence.valid_to %}              23 Nov 2026
     {% countdown auction.closes_at %}       in 42 minutes; a running clock where scripts run
 
@@ -48,10 +48,11 @@ Lists::
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import UnknownLocaleError
@@ -65,6 +66,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext
+
+from marketplace.reference.queries import cities
 
 register = template.Library()
 
@@ -265,14 +268,23 @@ def percent(share: Any) -> str:
 
 
 # --- time ---------------------------------------------------------------------------------------------
-@register.simple_tag
-def when(moment: datetime | None, short: bool = False) -> SafeString:
+@cache
+def _zone(country: str) -> tzinfo:
+    """Return the time of a country's largest city. Unknown: UTC."""
+    largest = cities(country)[:1]
+    return ZoneInfo(largest[0].timezone) if largest else UTC
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: datetime | None, short: bool = False) -> SafeString:
     if moment is None:
         return mark_safe("–")
-    here = timezone.localtime(moment)
+    actor = getattr(context.get("request"), "actor", None)
+    here = moment.astimezone(_zone(getattr(actor, "country", "")))
     absolute = format_datetime(here, "medium", locale=locale())
     absolute = re.sub(r"(\d[:.]\d\d)[:.]\d\d", r"\1", absolute)  # seconds say nothing here
     zone = here.tzname() or ""
+    zone = f"UTC{zone}" if zone[:1] in "+-" else zone
     if short:
         return format_html('<time datetime="{}">{} {}</time>', _iso(moment), absolute, zone)
     return format_html(
