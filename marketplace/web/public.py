@@ -56,10 +56,9 @@ def home(request: WebRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return page(request, "web/welcome.html")
     actor = request.actor
+    firms, acts_for = Organisation.objects.visible_to(actor), actor.organisation_id
     context = {
-        "organisation": Organisation.objects.visible_to(actor)
-        .filter(pk=actor.organisation_id)
-        .first(),
+        "organisation": firms.get(pk=acts_for) if acts_for else None,
         "may_sell": actor.may(Capability.LOT_LIST),
         "may_buy": actor.may(Capability.BID_PLACE),
         "to_do": to_do(actor),
