@@ -86,7 +86,10 @@ class ProcessingReport(Staged):
             ),
             models.CheckConstraint(
                 condition=Q(status="SUBMITTED", decided_at=None)
-                | (~Q(status="SUBMITTED") & Q(decided_at__gte=F("submitted_at"))),
+                | (
+                    ~Q(status="SUBMITTED")
+                    & Q(decided_at__isnull=False, decided_at__gte=F("submitted_at"))
+                ),
                 name="processing_is_dated_once_decided",
             ),
             models.CheckConstraint(
@@ -167,7 +170,7 @@ class StatusList(models.Model):
                     ~Q(signed="")
                     & Q(signed_version__gt=0)
                     & Q(signed_at__isnull=False)
-                    & Q(valid_until__gt=F("signed_at"))
+                    & Q(valid_until__isnull=False, valid_until__gt=F("signed_at"))
                 ),
                 name="status_list_signed_whole",
             ),
@@ -248,7 +251,14 @@ class Certificate(Staged):
             ),
             models.CheckConstraint(
                 condition=Q(status="ISSUED", revoked_at=None, revocation_reason="")
-                | (Q(status="REVOKED", revoked_at__gte=F("issued_at")) & ~Q(revocation_reason="")),
+                | (
+                    Q(
+                        status="REVOKED",
+                        revoked_at__isnull=False,
+                        revoked_at__gte=F("issued_at"),
+                    )
+                    & ~Q(revocation_reason="")
+                ),
                 name="certificate_revoked_with_date_and_reason",
             ),
             models.UniqueConstraint(
@@ -331,7 +341,11 @@ class Withdrawal(Staged):
                 condition=Q(status="PROPOSED", decided_by_id=None, decided_at=None)
                 | (
                     ~Q(status="PROPOSED")
-                    & Q(decided_by_id__isnull=False, decided_at__gte=F("proposed_at"))
+                    & Q(
+                        decided_by_id__isnull=False,
+                        decided_at__isnull=False,
+                        decided_at__gte=F("proposed_at"),
+                    )
                 ),
                 name="withdrawal_decided_whole",
             ),

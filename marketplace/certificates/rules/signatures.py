@@ -149,7 +149,7 @@ def _flaw_of_signature(
     if kid not in keys:
         return Flaw.UNKNOWN_KEY
     try:
-        key = ECKey.import_key(decentralized_ids.public(keys[kid]))
+        key = ECKey.import_key({**decentralized_ids.public(keys[kid])})
         signed = jws.deserialize_compact(text, key, algorithms=[ALGORITHM])
     except (JoseError, ValueError):
         return Flaw.BAD_SIGNATURE
