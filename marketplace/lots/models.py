@@ -60,8 +60,12 @@ class Lot(Staged):
         Status.QUARANTINED: frozenset({Status.IN_SAFETY_FLOW}),
         Status.IN_SAFETY_FLOW: frozenset({Status.DISPOSED}),
         Status.DISPOSED: frozenset(),
-        Status.SUBMITTED: frozenset({Status.PRICED, Status.NEEDS_INFO, Status.WITHDRAWN}),
-        Status.NEEDS_INFO: frozenset({Status.SUBMITTED, Status.EXPIRED, Status.WITHDRAWN}),
+        Status.SUBMITTED: frozenset(
+            {Status.PRICED, Status.NEEDS_INFO, Status.QUARANTINED, Status.WITHDRAWN}
+        ),
+        Status.NEEDS_INFO: frozenset(
+            {Status.SUBMITTED, Status.EXPIRED, Status.QUARANTINED, Status.WITHDRAWN}
+        ),
         Status.EXPIRED: frozenset(),
         Status.PRICED: frozenset(
             {Status.SCHEDULED, Status.OPEN, Status.QUARANTINED, Status.WITHDRAWN}
@@ -70,7 +74,9 @@ class Lot(Staged):
         Status.OPEN: frozenset({Status.EVALUATING, Status.WITHDRAWN}),
         Status.EVALUATING: frozenset({Status.AWARDED, Status.UNSOLD, Status.SELLER_DECISION}),
         Status.SELLER_DECISION: frozenset({Status.AWARDED, Status.UNSOLD}),
-        Status.UNSOLD: frozenset({Status.SCHEDULED, Status.OPEN, Status.WITHDRAWN}),
+        Status.UNSOLD: frozenset(
+            {Status.SCHEDULED, Status.OPEN, Status.QUARANTINED, Status.WITHDRAWN}
+        ),
         Status.WITHDRAWN: frozenset(),
         Status.AWARDED: frozenset({Status.UNDER_DEAL, Status.UNSOLD}),
         Status.UNDER_DEAL: frozenset({Status.COLLECTED, Status.AWARDED, Status.UNSOLD}),

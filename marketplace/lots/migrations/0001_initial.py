@@ -6,128 +6,413 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('reference', '0002_prices_are_append_only'),
+        ("accounts", "0001_initial"),
+        ("reference", "0002_prices_are_append_only"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Lot',
+            name="Lot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('request_id', models.UUIDField(help_text='From the phone, before there was a signal.')),
-                ('status', models.CharField(choices=[('DRAFT', 'Draft'), ('QUARANTINED', 'Do not move'), ('IN_SAFETY_FLOW', 'Safety pick-up'), ('DISPOSED', 'Made safe'), ('SUBMITTED', 'Being valued'), ('NEEDS_INFO', 'We need something from you'), ('EXPIRED', 'Expired'), ('PRICED', 'Valued'), ('SCHEDULED', 'Auction planned'), ('OPEN', 'Open for bids'), ('EVALUATING', 'Result being checked'), ('SELLER_DECISION', 'Seller decides'), ('UNSOLD', 'Not sold'), ('WITHDRAWN', 'Withdrawn'), ('AWARDED', 'Awarded'), ('UNDER_DEAL', 'Under deal'), ('COLLECTED', 'Picked up'), ('DELIVERED', 'Delivered'), ('ACCEPTED', 'Accepted'), ('PART_ACCEPTED', 'Partly accepted'), ('REJECTED', 'Rejected'), ('RETURNED', 'Returned'), ('PROCESSED', 'Processed'), ('CERTIFIED', 'Certified'), ('ARCHIVED', 'Archived')], default='DRAFT', max_length=16)),
-                ('origin', models.CharField(blank=True, choices=[('SCOOTER', 'Scooter'), ('RICKSHAW', 'Rickshaw'), ('CAR', 'Electric or hybrid car'), ('STARTER', 'Car starter battery'), ('BUS', 'Bus or truck'), ('HOME', 'Home, solar or inverter'), ('TELECOM', 'Telecom or UPS'), ('DEVICE', 'Phone, laptop or power bank'), ('TOOL', 'Power tool'), ('MIXED', 'Mixed')], max_length=10, verbose_name='came from')),
-                ('chemistry_answered', models.BooleanField(default=False, help_text='"I do not know" is an answer.')),
-                ('mass_kg', models.DecimalField(decimal_places=3, max_digits=10, null=True)),
-                ('mass_is_estimated', models.BooleanField(default=True)),
-                ('energy_kwh', models.DecimalField(decimal_places=3, max_digits=10, null=True)),
-                ('units', models.PositiveIntegerField(null=True)),
-                ('state_of_health', models.DecimalField(decimal_places=3, help_text='Share of rated capacity.', max_digits=4, null=True)),
-                ('country', models.CharField(blank=True, max_length=2)),
-                ('geoname_id', models.PositiveIntegerField(null=True)),
-                ('place', models.CharField(blank=True, max_length=120)),
-                ('latitude', models.DecimalField(decimal_places=2, help_text='Rounded: about 1 km.', max_digits=5, null=True)),
-                ('longitude', models.DecimalField(decimal_places=2, max_digits=5, null=True)),
-                ('triage', models.CharField(blank=True, choices=[('GREEN', 'Safe to move'), ('AMBER', 'Move with care'), ('RED', 'Do not move')], max_length=5)),
-                ('triage_answers', models.JSONField(default=dict)),
-                ('declared_at', models.DateTimeField(null=True)),
-                ('note', models.TextField(blank=True)),
-                ('question', models.TextField(blank=True, help_text='What the seller is asked when the status is NEEDS_INFO.')),
-                ('evidence_version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('chemistry', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='reference.chemistry')),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('declared_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "request_id",
+                    models.UUIDField(help_text="From the phone, before there was a signal."),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("QUARANTINED", "Do not move"),
+                            ("IN_SAFETY_FLOW", "Safety pick-up"),
+                            ("DISPOSED", "Made safe"),
+                            ("SUBMITTED", "Being valued"),
+                            ("NEEDS_INFO", "We need something from you"),
+                            ("EXPIRED", "Expired"),
+                            ("PRICED", "Valued"),
+                            ("SCHEDULED", "Auction planned"),
+                            ("OPEN", "Open for bids"),
+                            ("EVALUATING", "Result being checked"),
+                            ("SELLER_DECISION", "Seller decides"),
+                            ("UNSOLD", "Not sold"),
+                            ("WITHDRAWN", "Withdrawn"),
+                            ("AWARDED", "Awarded"),
+                            ("UNDER_DEAL", "Under deal"),
+                            ("COLLECTED", "Picked up"),
+                            ("DELIVERED", "Delivered"),
+                            ("ACCEPTED", "Accepted"),
+                            ("PART_ACCEPTED", "Partly accepted"),
+                            ("REJECTED", "Rejected"),
+                            ("RETURNED", "Returned"),
+                            ("PROCESSED", "Processed"),
+                            ("CERTIFIED", "Certified"),
+                            ("ARCHIVED", "Archived"),
+                        ],
+                        default="DRAFT",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("SCOOTER", "Scooter"),
+                            ("RICKSHAW", "Rickshaw"),
+                            ("CAR", "Electric or hybrid car"),
+                            ("STARTER", "Car starter battery"),
+                            ("BUS", "Bus or truck"),
+                            ("HOME", "Home, solar or inverter"),
+                            ("TELECOM", "Telecom or UPS"),
+                            ("DEVICE", "Phone, laptop or power bank"),
+                            ("TOOL", "Power tool"),
+                            ("MIXED", "Mixed"),
+                        ],
+                        max_length=10,
+                        verbose_name="came from",
+                    ),
+                ),
+                (
+                    "chemistry_answered",
+                    models.BooleanField(default=False, help_text='"I do not know" is an answer.'),
+                ),
+                ("mass_kg", models.DecimalField(decimal_places=3, max_digits=10, null=True)),
+                ("mass_is_estimated", models.BooleanField(default=True)),
+                ("energy_kwh", models.DecimalField(decimal_places=3, max_digits=10, null=True)),
+                ("units", models.PositiveIntegerField(null=True)),
+                (
+                    "state_of_health",
+                    models.DecimalField(
+                        decimal_places=3,
+                        help_text="Share of rated capacity.",
+                        max_digits=4,
+                        null=True,
+                    ),
+                ),
+                ("country", models.CharField(blank=True, max_length=2)),
+                ("geoname_id", models.PositiveIntegerField(null=True)),
+                ("place", models.CharField(blank=True, max_length=120)),
+                (
+                    "latitude",
+                    models.DecimalField(
+                        decimal_places=2, help_text="Rounded: about 1 km.", max_digits=5, null=True
+                    ),
+                ),
+                ("longitude", models.DecimalField(decimal_places=2, max_digits=5, null=True)),
+                (
+                    "triage",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("GREEN", "Safe to move"),
+                            ("AMBER", "Move with care"),
+                            ("RED", "Do not move"),
+                        ],
+                        max_length=5,
+                    ),
+                ),
+                ("triage_answers", models.JSONField(default=dict)),
+                ("declared_at", models.DateTimeField(null=True)),
+                ("note", models.TextField(blank=True)),
+                (
+                    "question",
+                    models.TextField(
+                        blank=True,
+                        help_text="What the seller is asked when the status is NEEDS_INFO.",
+                    ),
+                ),
+                ("evidence_version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("submitted_at", models.DateTimeField(null=True)),
+                (
+                    "chemistry",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lots",
+                        to="reference.chemistry",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "declared_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lots",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LotPhoto',
+            name="LotPhoto",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shows', models.CharField(choices=[('WHOLE', 'All of it'), ('LABEL', 'Label'), ('TERMINALS', 'Terminals')], default='WHOLE', max_length=10)),
-                ('file', models.FileField(upload_to='lots/')),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('sha256', models.CharField(help_text='Of the stored file.', max_length=64)),
-                ('original_sha256', models.CharField(help_text='Of what was uploaded: the same photo counts once.', max_length=64)),
-                ('added_at', models.DateTimeField()),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='photos', to='lots.lot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "shows",
+                    models.CharField(
+                        choices=[
+                            ("WHOLE", "All of it"),
+                            ("LABEL", "Label"),
+                            ("TERMINALS", "Terminals"),
+                        ],
+                        default="WHOLE",
+                        max_length=10,
+                    ),
+                ),
+                ("file", models.FileField(upload_to="lots/")),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("sha256", models.CharField(help_text="Of the stored file.", max_length=64)),
+                (
+                    "original_sha256",
+                    models.CharField(
+                        help_text="Of what was uploaded: the same photo counts once.", max_length=64
+                    ),
+                ),
+                ("added_at", models.DateTimeField()),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="photos",
+                        to="lots.lot",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(fields=['seller', '-id'], name='lot_by_seller'),
+            model_name="lot",
+            index=models.Index(fields=["seller", "-id"], name="lot_by_seller"),
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(fields=['status', '-id'], name='lot_by_status'),
+            model_name="lot",
+            index=models.Index(fields=["status", "-id"], name="lot_by_status"),
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('status', 'OPEN')), fields=['chemistry', '-id'], name='lot_open_by_chemistry'),
+            model_name="lot",
+            index=models.Index(
+                condition=models.Q(("status", "OPEN")),
+                fields=["chemistry", "-id"],
+                name="lot_open_by_chemistry",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['DRAFT', 'QUARANTINED', 'IN_SAFETY_FLOW', 'DISPOSED', 'SUBMITTED', 'NEEDS_INFO', 'EXPIRED', 'PRICED', 'SCHEDULED', 'OPEN', 'EVALUATING', 'SELLER_DECISION', 'UNSOLD', 'WITHDRAWN', 'AWARDED', 'UNDER_DEAL', 'COLLECTED', 'DELIVERED', 'ACCEPTED', 'PART_ACCEPTED', 'REJECTED', 'RETURNED', 'PROCESSED', 'CERTIFIED', 'ARCHIVED'])), name='lot_status_known'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "DRAFT",
+                            "QUARANTINED",
+                            "IN_SAFETY_FLOW",
+                            "DISPOSED",
+                            "SUBMITTED",
+                            "NEEDS_INFO",
+                            "EXPIRED",
+                            "PRICED",
+                            "SCHEDULED",
+                            "OPEN",
+                            "EVALUATING",
+                            "SELLER_DECISION",
+                            "UNSOLD",
+                            "WITHDRAWN",
+                            "AWARDED",
+                            "UNDER_DEAL",
+                            "COLLECTED",
+                            "DELIVERED",
+                            "ACCEPTED",
+                            "PART_ACCEPTED",
+                            "REJECTED",
+                            "RETURNED",
+                            "PROCESSED",
+                            "CERTIFIED",
+                            "ARCHIVED",
+                        ],
+                    )
+                ),
+                name="lot_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('origin', ''), ('origin__in', ['SCOOTER', 'RICKSHAW', 'CAR', 'STARTER', 'BUS', 'HOME', 'TELECOM', 'DEVICE', 'TOOL', 'MIXED']), _connector='OR'), name='lot_origin_known'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("origin", ""),
+                    (
+                        "origin__in",
+                        [
+                            "SCOOTER",
+                            "RICKSHAW",
+                            "CAR",
+                            "STARTER",
+                            "BUS",
+                            "HOME",
+                            "TELECOM",
+                            "DEVICE",
+                            "TOOL",
+                            "MIXED",
+                        ],
+                    ),
+                    _connector="OR",
+                ),
+                name="lot_origin_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('triage', ''), ('triage__in', ['GREEN', 'AMBER', 'RED']), _connector='OR'), name='lot_triage_known'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("triage", ""), ("triage__in", ["GREEN", "AMBER", "RED"]), _connector="OR"
+                ),
+                name="lot_triage_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('mass_kg', None), models.Q(('mass_kg__gt', 0), ('mass_kg__lte', 100000)), _connector='OR'), name='lot_mass_is_plausible'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("mass_kg", None),
+                    models.Q(("mass_kg__gt", 0), ("mass_kg__lte", 100000)),
+                    _connector="OR",
+                ),
+                name="lot_mass_is_plausible",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('energy_kwh', None), models.Q(('energy_kwh__gt', 0), ('energy_kwh__lte', 100000)), _connector='OR'), name='lot_energy_is_plausible'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("energy_kwh", None),
+                    models.Q(("energy_kwh__gt", 0), ("energy_kwh__lte", 100000)),
+                    _connector="OR",
+                ),
+                name="lot_energy_is_plausible",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('units', None), models.Q(('units__gt', 0), ('units__lte', 1000000)), _connector='OR'), name='lot_units_are_plausible'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("units", None),
+                    models.Q(("units__gt", 0), ("units__lte", 1000000)),
+                    _connector="OR",
+                ),
+                name="lot_units_are_plausible",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('state_of_health', None), models.Q(('state_of_health__gte', 0), ('state_of_health__lte', 1.2)), _connector='OR'), name='lot_health_is_plausible'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state_of_health", None),
+                    models.Q(("state_of_health__gte", 0), ("state_of_health__lte", 1.2)),
+                    _connector="OR",
+                ),
+                name="lot_health_is_plausible",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('latitude', None), ('longitude', None)), models.Q(('latitude__range', (-90, 90)), ('longitude__range', (-180, 180))), _connector='OR'), name='lot_is_on_earth'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("latitude", None), ("longitude", None)),
+                    models.Q(("latitude__range", (-90, 90)), ("longitude__range", (-180, 180))),
+                    _connector="OR",
+                ),
+                name="lot_is_on_earth",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['DRAFT', 'WITHDRAWN']), models.Q(('declared_at__isnull', False), ('declared_by__isnull', False), ('mass_kg__isnull', False), ('submitted_at__isnull', False), ('triage__in', ['GREEN', 'AMBER', 'RED'])), models.Q(('status__in', ['QUARANTINED', 'IN_SAFETY_FLOW', 'DISPOSED']), ('triage', 'RED')), _connector='OR'), name='lot_is_whole_once_submitted'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["DRAFT", "WITHDRAWN"]),
+                    models.Q(
+                        ("declared_at__isnull", False),
+                        ("declared_by__isnull", False),
+                        ("mass_kg__isnull", False),
+                        ("submitted_at__isnull", False),
+                        ("triage__in", ["GREEN", "AMBER", "RED"]),
+                    ),
+                    models.Q(
+                        ("status__in", ["QUARANTINED", "IN_SAFETY_FLOW", "DISPOSED"]),
+                        ("triage", "RED"),
+                    ),
+                    _connector="OR",
+                ),
+                name="lot_is_whole_once_submitted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('triage', 'RED'), _negated=True), ('status__in', ['DRAFT', 'QUARANTINED', 'IN_SAFETY_FLOW', 'DISPOSED', 'WITHDRAWN']), _connector='OR'), name='lot_red_is_not_for_sale'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("triage", "RED"), _negated=True),
+                    (
+                        "status__in",
+                        ["DRAFT", "QUARANTINED", "IN_SAFETY_FLOW", "DISPOSED", "WITHDRAWN"],
+                    ),
+                    _connector="OR",
+                ),
+                name="lot_red_is_not_for_sale",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.UniqueConstraint(fields=('seller', 'request_id'), name='lot_request_counts_once'),
+            model_name="lot",
+            constraint=models.UniqueConstraint(
+                fields=("seller", "request_id"), name="lot_request_counts_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lotphoto',
-            constraint=models.CheckConstraint(condition=models.Q(('shows__in', ['WHOLE', 'LABEL', 'TERMINALS'])), name='photo_shows_known'),
+            model_name="lotphoto",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("shows__in", ["WHOLE", "LABEL", "TERMINALS"])),
+                name="photo_shows_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lotphoto',
-            constraint=models.CheckConstraint(condition=models.Q(('height__gt', 0), ('width__gt', 0)), name='photo_has_a_size'),
+            model_name="lotphoto",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("height__gt", 0), ("width__gt", 0)), name="photo_has_a_size"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lotphoto',
-            constraint=models.UniqueConstraint(fields=('lot', 'original_sha256'), name='photo_added_once'),
+            model_name="lotphoto",
+            constraint=models.UniqueConstraint(
+                fields=("lot", "original_sha256"), name="photo_added_once"
+            ),
         ),
     ]
