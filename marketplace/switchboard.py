@@ -7,6 +7,8 @@ from marketplace.deals import events as deals
 from marketplace.freight import events as freight
 from marketplace.journal import events as journal
 from marketplace.journal.services import Every, Switchboard
+from marketplace.ledger import events as ledger
+from marketplace.ledger import tasks as ledger_tasks
 from marketplace.logistics import events as logistics
 from marketplace.lots import events as lots
 from marketplace.market import events as market
@@ -24,6 +26,10 @@ SWITCHBOARD = Switchboard(
         accounts.LicenceSuspended: [],
         accounts.LicenceReinstated: [],
         accounts.LicenceExpired: [],
+        ledger.MoneyPaidIn: [],
+        ledger.MoneyPaidOut: [],
+        ledger.PaymentFailed: [],
+        ledger.LedgerReconciled: [],
         lots.LotSubmitted: [],
         lots.LotQuarantined: [],
         lots.LotNeedsInfo: [],
@@ -66,10 +72,12 @@ SWITCHBOARD = Switchboard(
         certificates.StatusListSigned: [],
     },
     jobs={
+        "ledger.ask_payment_service": ledger_tasks.ask_payment_service,
         "certificates.issue": certificates_tasks.issue_certificate,
         "certificates.sign_status_list": certificates_tasks.sign_status_list,
     },
     schedules={
+        "ledger.reconcile": Every(24 * 3600, ledger_tasks.reconcile),
         "certificates.renew_status_lists": Every(6 * 3600, certificates_tasks.renew_status_lists),
     },
 )
