@@ -3,15 +3,20 @@
 import json
 import zlib
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 from django.conf import settings
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from marketplace.deals.models import Deal
 
 from . import keys
-from .models import Certificate
+from .models import Certificate, CertificatePaper, ProcessingReport, StatusList
 from .printing import ATTACHMENT
 from .rules import codes
 from .rules.credentials import Facts, Issuer, facts_of
@@ -43,11 +48,37 @@ def issuer() -> Issuer:
 def published_did_document() -> Json:
     """Return the DID document: every key that a certificate of ours may have been signed with.
 
-    :raises KeyUnusable: if the published keys cannot be read
+    :raises KeyUnusable: if the published keys cannot be read, or there are none: then nothing can be said
     """
-    return did_document(
-        issuer().did, keys.published_keys(settings.KEYS_DIR), also_known_as=settings.SITE_URL
-    )
+    published = keys.published_keys(settings.KEYS_DIR)
+    if not published:
+        raise keys.KeyUnusable(
+            _("Certificates cannot be checked at the moment. Please try again later.")
+        )
+    return did_document(issuer().did, published, also_known_as=settings.SITE_URL)
+
+
+def certificate_with(typed: str) -> Certificate | None:
+    """Return the certificate with a code, for everybody."""
+    code = codes.read_code(typed)
+    return Certificate.objects.public().filter(code=code).first() if code else None
+
+
+def published_list(list_id: int) -> StatusList | None:
+    """Return a status list that everybody may read, or None if there is no such list."""
+    return StatusList.objects.exclude(signed="").filter(pk=list_id).first()
+
+
+def paper_of(certificate: Certificate, language: str) -> CertificatePaper | None:
+    """Return the PDF in a language, in English if there is none, or None if nothing was printed."""
+    by_language = {paper.language: paper for paper in certificate.papers.all()}
+    return by_language.get(language) or by_language.get("en")
+
+
+def left_to_report(deal: Deal) -> Decimal:
+    """Return how many accepted kilograms of a deal no report speaks of yet."""
+    used = ProcessingReport.objects.filter(deal=deal).counting().aggregate(kg=Sum("input_kg"))
+    return (deal.accepted_kg or Decimal(0)) - (used["kg"] or Decimal(0))
 
 
 def check_code(typed: str) -> Checked:

@@ -5,215 +5,554 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('deals', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("deals", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ProcessingReport',
+            name="ProcessingReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('RECYCLED', 'Recycled'), ('REPURPOSED', 'Repurposed')], max_length=12)),
-                ('input_kg', models.DecimalField(decimal_places=3, max_digits=10)),
-                ('residue_kg', models.DecimalField(decimal_places=3, max_digits=10)),
-                ('loss_kg', models.DecimalField(decimal_places=3, max_digits=10)),
-                ('processed_on', models.DateField()),
-                ('note', models.TextField(blank=True, max_length=1000)),
-                ('status', models.CharField(choices=[('SUBMITTED', 'Being proved'), ('PROVED', 'Proved'), ('REFUSED', 'Refused')], default='SUBMITTED', max_length=12)),
-                ('refusal', models.TextField(blank=True)),
-                ('submitted_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('request_id', models.UUIDField()),
-                ('deal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='processing_reports', to='deals.deal')),
-                ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='processing_reports', to='accounts.licence')),
-                ('processor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='processing_reports', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("RECYCLED", "Recycled"), ("REPURPOSED", "Repurposed")],
+                        max_length=12,
+                    ),
+                ),
+                ("input_kg", models.DecimalField(decimal_places=3, max_digits=10)),
+                ("residue_kg", models.DecimalField(decimal_places=3, max_digits=10)),
+                ("loss_kg", models.DecimalField(decimal_places=3, max_digits=10)),
+                ("processed_on", models.DateField()),
+                ("note", models.TextField(blank=True, max_length=1000)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("SUBMITTED", "Being proved"),
+                            ("PROVED", "Proved"),
+                            ("REFUSED", "Refused"),
+                        ],
+                        default="SUBMITTED",
+                        max_length=12,
+                    ),
+                ),
+                ("refusal", models.TextField(blank=True)),
+                ("submitted_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("request_id", models.UUIDField()),
+                (
+                    "deal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="processing_reports",
+                        to="deals.deal",
+                    ),
+                ),
+                (
+                    "licence",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="processing_reports",
+                        to="accounts.licence",
+                    ),
+                ),
+                (
+                    "processor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="processing_reports",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReportOutput',
+            name="ReportOutput",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('material', models.CharField(choices=[('LITHIUM', 'Lithium'), ('NICKEL', 'Nickel'), ('COBALT', 'Cobalt'), ('MANGANESE', 'Manganese'), ('COPPER', 'Copper'), ('ALUMINIUM', 'Aluminium'), ('STEEL', 'Iron and steel'), ('LEAD', 'Lead'), ('CADMIUM', 'Cadmium'), ('ZINC', 'Zinc'), ('RARE_EARTHS', 'Rare earths'), ('GRAPHITE', 'Graphite'), ('IRON_PHOSPHATE', 'Iron phosphate'), ('PLASTICS', 'Plastics'), ('ELECTROLYTE', 'Electrolyte and acid'), ('SODIUM_SULPHATE', 'Sodium sulphate'), ('BLACK_MASS', 'Black mass'), ('LEAD_PASTE', 'Lead paste'), ('MIXED_METALS', 'Mixed metals'), ('CELLS', 'Cells for second life'), ('MODULES', 'Modules for second life'), ('PACKS', 'Packs for second life')], max_length=20)),
-                ('mass_kg', models.DecimalField(decimal_places=3, max_digits=10)),
-                ('units', models.PositiveIntegerField(null=True)),
-                ('report', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outputs', to='certificates.processingreport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "material",
+                    models.CharField(
+                        choices=[
+                            ("LITHIUM", "Lithium"),
+                            ("NICKEL", "Nickel"),
+                            ("COBALT", "Cobalt"),
+                            ("MANGANESE", "Manganese"),
+                            ("COPPER", "Copper"),
+                            ("ALUMINIUM", "Aluminium"),
+                            ("STEEL", "Iron and steel"),
+                            ("LEAD", "Lead"),
+                            ("CADMIUM", "Cadmium"),
+                            ("ZINC", "Zinc"),
+                            ("RARE_EARTHS", "Rare earths"),
+                            ("GRAPHITE", "Graphite"),
+                            ("IRON_PHOSPHATE", "Iron phosphate"),
+                            ("PLASTICS", "Plastics"),
+                            ("ELECTROLYTE", "Electrolyte and acid"),
+                            ("SODIUM_SULPHATE", "Sodium sulphate"),
+                            ("BLACK_MASS", "Black mass"),
+                            ("LEAD_PASTE", "Lead paste"),
+                            ("MIXED_METALS", "Mixed metals"),
+                            ("CELLS", "Cells for second life"),
+                            ("MODULES", "Modules for second life"),
+                            ("PACKS", "Packs for second life"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("mass_kg", models.DecimalField(decimal_places=3, max_digits=10)),
+                ("units", models.PositiveIntegerField(null=True)),
+                (
+                    "report",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outputs",
+                        to="certificates.processingreport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='StatusList',
+            name="StatusList",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('opened_at', models.DateTimeField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('signed_version', models.PositiveIntegerField(default=0)),
-                ('signed', models.TextField(blank=True)),
-                ('signed_at', models.DateTimeField(null=True)),
-                ('valid_until', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("signed_version", models.PositiveIntegerField(default=0)),
+                ("signed", models.TextField(blank=True)),
+                ("signed_at", models.DateTimeField(null=True)),
+                ("valid_until", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('signed', ''), ('signed_at', None), ('signed_version', 0), ('valid_until', None)), models.Q(models.Q(('signed', ''), _negated=True), ('signed_version__gt', 0), ('signed_at__isnull', False), ('valid_until__gt', models.F('signed_at')), ('valid_until__isnull', False)), _connector='OR'), name='status_list_signed_whole'), models.CheckConstraint(condition=models.Q(('signed_version__lte', models.F('version'))), name='status_list_not_ahead')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("signed", ""),
+                                ("signed_at", None),
+                                ("signed_version", 0),
+                                ("valid_until", None),
+                            ),
+                            models.Q(
+                                models.Q(("signed", ""), _negated=True),
+                                ("signed_version__gt", 0),
+                                ("signed_at__isnull", False),
+                                ("valid_until__gt", models.F("signed_at")),
+                                ("valid_until__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="status_list_signed_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("signed_version__lte", models.F("version"))),
+                        name="status_list_not_ahead",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Certificate',
+            name="Certificate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=12, unique=True)),
-                ('certified_kg', models.DecimalField(decimal_places=3, max_digits=10)),
-                ('recovered_share', models.DecimalField(decimal_places=4, max_digits=5)),
-                ('signed', models.TextField()),
-                ('sha256', models.CharField(max_length=64, unique=True)),
-                ('kid', models.CharField(max_length=200)),
-                ('status_index', models.PositiveIntegerField()),
-                ('status', models.CharField(choices=[('ISSUED', 'Valid'), ('REVOKED', 'Withdrawn')], default='ISSUED', max_length=10)),
-                ('issued_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('revocation_reason', models.TextField(blank=True)),
-                ('holder', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='accounts.organisation')),
-                ('report', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='certificate', to='certificates.processingreport')),
-                ('status_list', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='certificates.statuslist')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=12, unique=True)),
+                ("certified_kg", models.DecimalField(decimal_places=3, max_digits=10)),
+                ("recovered_share", models.DecimalField(decimal_places=4, max_digits=5)),
+                ("signed", models.TextField()),
+                ("sha256", models.CharField(max_length=64, unique=True)),
+                ("kid", models.CharField(max_length=200)),
+                ("status_index", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ISSUED", "Valid"), ("REVOKED", "Withdrawn")],
+                        default="ISSUED",
+                        max_length=10,
+                    ),
+                ),
+                ("issued_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                ("revocation_reason", models.TextField(blank=True)),
+                (
+                    "holder",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="certificates",
+                        to="accounts.organisation",
+                    ),
+                ),
+                (
+                    "report",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="certificate",
+                        to="certificates.processingreport",
+                    ),
+                ),
+                (
+                    "status_list",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="certificates",
+                        to="certificates.statuslist",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Withdrawal',
+            name="Withdrawal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_reason', models.TextField(max_length=500)),
-                ('status', models.CharField(choices=[('PROPOSED', 'Waiting for a second person'), ('CONFIRMED', 'Confirmed'), ('DISMISSED', 'Dismissed')], default='PROPOSED', max_length=10)),
-                ('proposed_by_id', models.BigIntegerField()),
-                ('proposed_at', models.DateTimeField()),
-                ('decided_by_id', models.BigIntegerField(null=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('certificate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to='certificates.certificate')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_reason", models.TextField(max_length=500)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PROPOSED", "Waiting for a second person"),
+                            ("CONFIRMED", "Confirmed"),
+                            ("DISMISSED", "Dismissed"),
+                        ],
+                        default="PROPOSED",
+                        max_length=10,
+                    ),
+                ),
+                ("proposed_by_id", models.BigIntegerField()),
+                ("proposed_at", models.DateTimeField()),
+                ("decided_by_id", models.BigIntegerField(null=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "certificate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="withdrawals",
+                        to="certificates.certificate",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CertificatePaper',
+            name="CertificatePaper",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(max_length=10)),
-                ('file', models.FileField(max_length=200, upload_to='')),
-                ('sha256', models.CharField(max_length=64)),
-                ('certificate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='papers', to='certificates.certificate')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("language", models.CharField(max_length=10)),
+                ("file", models.FileField(max_length=200, upload_to="")),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "certificate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="papers",
+                        to="certificates.certificate",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('certificate', 'language'), name='certificate_printed_once_a_language'), models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='paper_digest_whole'), models.CheckConstraint(condition=models.Q(('file', ''), _negated=True), name='paper_has_a_file')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("certificate", "language"),
+                        name="certificate_printed_once_a_language",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")),
+                        name="paper_digest_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("file", ""), _negated=True), name="paper_has_a_file"
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['SUBMITTED', 'PROVED', 'REFUSED'])), name='processing_status_known'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["SUBMITTED", "PROVED", "REFUSED"])),
+                name="processing_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['RECYCLED', 'REPURPOSED'])), name='processing_kind_known'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["RECYCLED", "REPURPOSED"])),
+                name="processing_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(('input_kg__gt', 0)), name='processing_has_input'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("input_kg__gt", 0)), name="processing_has_input"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(('loss_kg__gte', 0), ('residue_kg__gte', 0)), name='processing_masses_not_negative'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("loss_kg__gte", 0), ("residue_kg__gte", 0)),
+                name="processing_masses_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(('loss_kg__lte', models.F('input_kg')), ('residue_kg__lte', models.F('input_kg'))), name='processing_residue_and_loss_within_input'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("loss_kg__lte", models.F("input_kg")),
+                    ("residue_kg__lte", models.F("input_kg")),
+                ),
+                name="processing_residue_and_loss_within_input",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('status', 'SUBMITTED')), models.Q(models.Q(('status', 'SUBMITTED'), _negated=True), ('decided_at__gte', models.F('submitted_at')), ('decided_at__isnull', False)), _connector='OR'), name='processing_is_dated_once_decided'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("status", "SUBMITTED")),
+                    models.Q(
+                        models.Q(("status", "SUBMITTED"), _negated=True),
+                        ("decided_at__gte", models.F("submitted_at")),
+                        ("decided_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="processing_is_dated_once_decided",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'REFUSED'), models.Q(('refusal', ''), _negated=True)), models.Q(models.Q(('status', 'REFUSED'), _negated=True), ('refusal', '')), _connector='OR'), name='processing_refusal_has_a_reason'),
+            model_name="processingreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "REFUSED"), models.Q(("refusal", ""), _negated=True)),
+                    models.Q(models.Q(("status", "REFUSED"), _negated=True), ("refusal", "")),
+                    _connector="OR",
+                ),
+                name="processing_refusal_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='processingreport',
-            constraint=models.UniqueConstraint(fields=('processor', 'request_id'), name='processing_reported_once'),
+            model_name="processingreport",
+            constraint=models.UniqueConstraint(
+                fields=("processor", "request_id"), name="processing_reported_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportoutput',
-            constraint=models.CheckConstraint(condition=models.Q(('material__in', ['LITHIUM', 'NICKEL', 'COBALT', 'MANGANESE', 'COPPER', 'ALUMINIUM', 'STEEL', 'LEAD', 'CADMIUM', 'ZINC', 'RARE_EARTHS', 'GRAPHITE', 'IRON_PHOSPHATE', 'PLASTICS', 'ELECTROLYTE', 'SODIUM_SULPHATE', 'BLACK_MASS', 'LEAD_PASTE', 'MIXED_METALS', 'CELLS', 'MODULES', 'PACKS'])), name='output_known'),
+            model_name="reportoutput",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "material__in",
+                        [
+                            "LITHIUM",
+                            "NICKEL",
+                            "COBALT",
+                            "MANGANESE",
+                            "COPPER",
+                            "ALUMINIUM",
+                            "STEEL",
+                            "LEAD",
+                            "CADMIUM",
+                            "ZINC",
+                            "RARE_EARTHS",
+                            "GRAPHITE",
+                            "IRON_PHOSPHATE",
+                            "PLASTICS",
+                            "ELECTROLYTE",
+                            "SODIUM_SULPHATE",
+                            "BLACK_MASS",
+                            "LEAD_PASTE",
+                            "MIXED_METALS",
+                            "CELLS",
+                            "MODULES",
+                            "PACKS",
+                        ],
+                    )
+                ),
+                name="output_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportoutput',
-            constraint=models.CheckConstraint(condition=models.Q(('mass_kg__gt', 0)), name='output_has_mass'),
+            model_name="reportoutput",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("mass_kg__gt", 0)), name="output_has_mass"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportoutput',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('material__in', ['CELLS', 'MODULES', 'PACKS']), ('units__gt', 0), ('units__isnull', False)), models.Q(models.Q(('material__in', ['CELLS', 'MODULES', 'PACKS']), _negated=True), ('units', None)), _connector='OR'), name='output_products_are_counted'),
+            model_name="reportoutput",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("material__in", ["CELLS", "MODULES", "PACKS"]),
+                        ("units__gt", 0),
+                        ("units__isnull", False),
+                    ),
+                    models.Q(
+                        models.Q(("material__in", ["CELLS", "MODULES", "PACKS"]), _negated=True),
+                        ("units", None),
+                    ),
+                    _connector="OR",
+                ),
+                name="output_products_are_counted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportoutput',
-            constraint=models.UniqueConstraint(fields=('report', 'material'), name='output_reported_once'),
+            model_name="reportoutput",
+            constraint=models.UniqueConstraint(
+                fields=("report", "material"), name="output_reported_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='certificate',
-            index=models.Index(fields=['holder', '-id'], name='certificate_by_holder'),
+            model_name="certificate",
+            index=models.Index(fields=["holder", "-id"], name="certificate_by_holder"),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['ISSUED', 'REVOKED'])), name='certificate_status_known'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["ISSUED", "REVOKED"])),
+                name="certificate_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[23456789ABCDEFGHJKMNPQRTVWXYZ]{12}$')), name='certificate_code_readable'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code__regex", "^[23456789ABCDEFGHJKMNPQRTVWXYZ]{12}$")),
+                name="certificate_code_readable",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='certificate_digest_whole'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")),
+                name="certificate_digest_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('signed', ''), _negated=True), name='certificate_is_signed'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("signed", ""), _negated=True), name="certificate_is_signed"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('certified_kg__gt', 0)), name='certificate_has_mass'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("certified_kg__gt", 0)), name="certificate_has_mass"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('recovered_share__range', (0, 1))), name='certificate_share_in_range'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("recovered_share__range", (0, 1))),
+                name="certificate_share_in_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(('status_index__lt', 131072)), name='certificate_index_in_list'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status_index__lt", 131072)), name="certificate_index_in_list"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('revocation_reason', ''), ('revoked_at', None), ('status', 'ISSUED')), models.Q(('revoked_at__gte', models.F('issued_at')), ('revoked_at__isnull', False), ('status', 'REVOKED'), models.Q(('revocation_reason', ''), _negated=True)), _connector='OR'), name='certificate_revoked_with_date_and_reason'),
+            model_name="certificate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("revocation_reason", ""), ("revoked_at", None), ("status", "ISSUED")),
+                    models.Q(
+                        ("revoked_at__gte", models.F("issued_at")),
+                        ("revoked_at__isnull", False),
+                        ("status", "REVOKED"),
+                        models.Q(("revocation_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="certificate_revoked_with_date_and_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.UniqueConstraint(fields=('status_list', 'status_index'), name='certificate_has_its_own_bit'),
+            model_name="certificate",
+            constraint=models.UniqueConstraint(
+                fields=("status_list", "status_index"), name="certificate_has_its_own_bit"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['PROPOSED', 'CONFIRMED', 'DISMISSED'])), name='withdrawal_status_known'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["PROPOSED", "CONFIRMED", "DISMISSED"])),
+                name="withdrawal_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('public_reason', ''), _negated=True), name='withdrawal_has_a_reason'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("public_reason", ""), _negated=True),
+                name="withdrawal_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by_id', None), ('status', 'PROPOSED')), models.Q(models.Q(('status', 'PROPOSED'), _negated=True), ('decided_at__gte', models.F('proposed_at')), ('decided_at__isnull', False), ('decided_by_id__isnull', False)), _connector='OR'), name='withdrawal_decided_whole'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("decided_by_id", None), ("status", "PROPOSED")),
+                    models.Q(
+                        models.Q(("status", "PROPOSED"), _negated=True),
+                        ("decided_at__gte", models.F("proposed_at")),
+                        ("decided_at__isnull", False),
+                        ("decided_by_id__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="withdrawal_decided_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'CONFIRMED'), _negated=True), models.Q(('decided_by_id', models.F('proposed_by_id')), _negated=True), _connector='OR'), name='withdrawal_takes_two_people'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "CONFIRMED"), _negated=True),
+                    models.Q(("decided_by_id", models.F("proposed_by_id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="withdrawal_takes_two_people",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'DISMISSED'), _negated=True), fields=('certificate',), name='withdrawal_one_at_a_time'),
+            model_name="withdrawal",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "DISMISSED"), _negated=True),
+                fields=("certificate",),
+                name="withdrawal_one_at_a_time",
+            ),
         ),
     ]

@@ -175,10 +175,10 @@ def _still_true(report: ProcessingReport, deal: Deal) -> None:
     :raises Refused: with the reason
     """
     report.balance()
-    accepted_kg = processing.accepted(deal)
-    used_kg = processing.certified_or_waiting(deal)
-    if used_kg > accepted_kg:
-        raise processing.MoreThanAccepted(accepted_kg - (used_kg - report.input_kg))
+    processing.has_come_so_far(deal)
+    left_kg = queries.left_to_report(deal)
+    if left_kg < 0:
+        raise processing.MoreThanAccepted(left_kg + report.input_kg)
     processing.licence_on(deal, report.processed_on)
 
 

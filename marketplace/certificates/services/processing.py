@@ -6,12 +6,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.actors import Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Licence
+from marketplace.certificates import queries
 from marketplace.certificates.events import ProcessingReported
 from marketplace.certificates.models import ProcessingReport, ReportOutput
 from marketplace.certificates.rules.mass_balance import (
@@ -106,9 +106,9 @@ def report_processing(
         return found
     deal = Deal.objects.lock(deal)
     sums = _balanced(kind, input_kg, outputs, residue_kg=residue_kg, loss_kg=loss_kg)
-    accepted_kg = accepted(deal)
+    has_come_so_far(deal)
     _possible_day(deal, processed_on, now=now)
-    left_kg = accepted_kg - certified_or_waiting(deal)
+    left_kg = queries.left_to_report(deal)
     if input_kg > left_kg:
         raise MoreThanAccepted(left_kg)
     licence = licence_on(deal, processed_on)
@@ -146,10 +146,10 @@ def report_processing(
     return report
 
 
-def accepted(deal: Deal) -> Decimal:
-    """Return the kilograms that were weighed, accepted and paid for.
+def has_come_so_far(deal: Deal) -> None:
+    """Refuse a deal whose delivery has not been weighed, accepted and paid for, or is disputed.
 
-    :raises NotReady: if the deal has not come so far, or a dispute is open
+    :raises NotReady: with the reason
     """
     if deal.status not in PROCESSABLE or deal.accepted_kg is None:
         raise NotReady(
@@ -157,13 +157,6 @@ def accepted(deal: Deal) -> Decimal:
         )
     if deal.disputes.filter(ended_at=None).exists():
         raise NotReady(_("A dispute is open. Report once it has been settled."))
-    return deal.accepted_kg
-
-
-def certified_or_waiting(deal: Deal) -> Decimal:
-    """Return the kilograms of a deal that reports have used up."""
-    used = ProcessingReport.objects.filter(deal=deal).counting().aggregate(kg=Sum("input_kg"))
-    return used["kg"] or Decimal(0)
 
 
 def licence_on(deal: Deal, day: date) -> Licence:
