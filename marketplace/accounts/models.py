@@ -105,6 +105,8 @@ class Organisation(models.Model):
     latitude = models.DecimalField(max_digits=5, decimal_places=2, null=True)
     longitude = models.DecimalField(max_digits=5, decimal_places=2, null=True)
     created_at = models.DateTimeField()
+    founded_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    request_id = models.UUIDField(null=True)
 
     objects = OrganisationQuerySet.as_manager()
 
@@ -118,6 +120,9 @@ class Organisation(models.Model):
                 condition=Q(latitude=None, longitude=None)
                 | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
                 name="organisation_is_on_earth",
+            ),
+            models.UniqueConstraint(
+                fields=["founded_by", "request_id"], name="organisation_request_counts_once"
             ),
         ]
 
@@ -146,6 +151,61 @@ class Membership(models.Model):
         return f"{self.user_id} is {self.role} of {self.organisation_id}"
 
 
+class InvitationQuerySet(RowQuerySet["Invitation"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """The members of the organisation that invites see its invitations."""
+        if actor.organisation_id is None:
+            return self.none()
+        return self.filter(organisation_id=actor.organisation_id)
+
+    def waiting(self, now: datetime) -> Self:
+        return self.filter(accepted_at=None, expires_at__gt=now)
+
+
+class Invitation(models.Model):
+    """An offer to act for an organisation, made to an address. Whoever owns the address may accept it."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="invitations")
+    address = models.CharField(max_length=254)
+    role = models.CharField(max_length=20, choices=Role)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "address", "role"],
+                condition=Q(accepted_at=None),
+                name="invited_once_a_role",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("invited_at")), name="invitation_expires"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} to {self.organisation_id} as {self.role}"
+
+
+class DocumentQuerySet(RowQuerySet["Document"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """The owner sees their papers; verifiers see those of licences that were submitted."""
+        if actor.sees_everything:
+            return self
+        if actor.organisation_id is None:
+            return self.none()
+        mine = Q(organisation_id=actor.organisation_id)
+        if Role.VERIFIER in actor.roles:
+            shown = Licence.objects.visible_to(actor)
+            return self.filter(mine | Q(licences__in=shown)).distinct()
+        return self.filter(mine)
+
+
 class Document(models.Model):
     """An uploaded paper: sniffed, cleaned, kept under a random name, never shown inline."""
 
@@ -156,6 +216,8 @@ class Document(models.Model):
     size_bytes = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     uploaded_at = models.DateTimeField()
+
+    objects = DocumentQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -183,7 +245,7 @@ class LicenceQuerySet(RowQuerySet["Licence"]):
         return self.filter(mine) if actor.organisation_id else self.none()
 
     def may_open(self, act: str, *, on: date) -> Self:
-        """Licences under which this act (bid, receive, carry) may be begun on a day."""
+        """Licences under which this act (BID, RECEIVE, CARRY …) may be begun on a day."""
         return self.filter(
             status=Licence.Status.VERIFIED,
             acts__contains=[act],
@@ -202,7 +264,7 @@ class LicenceQuerySet(RowQuerySet["Licence"]):
 class Licence(Staged):
     """A permission that an authority gave: for what, where, how much a year, until when.
 
-    ``acts`` says what it allows (bid, receive, carry, export). Once it lapses nothing may be opened under it, but
+    ``acts`` says what it allows (BID, RECEIVE, CARRY, EXPORT …). Once it lapses nothing may be opened under it, but
     what was begun may be finished until ``finish_until``.
     """
 
@@ -238,7 +300,7 @@ class Licence(Staged):
     site_place = models.CharField(_("place of the site"), max_length=120, blank=True)
     site_latitude = models.DecimalField(max_digits=5, decimal_places=2, null=True)
     site_longitude = models.DecimalField(max_digits=5, decimal_places=2, null=True)
-    acts = ArrayField(models.CharField(max_length=10), help_text="bid, receive, carry, export")
+    acts = ArrayField(models.CharField(max_length=10), help_text="LicenceType.Use codes")
     materials = ArrayField(models.CharField(max_length=20), help_text="reference.Chemistry codes")
     annual_mass_kg = models.DecimalField(max_digits=12, decimal_places=3, null=True)
     valid_from = models.DateField()
@@ -350,6 +412,8 @@ class LicenceYear(models.Model):
     limit_kg = models.DecimalField(max_digits=12, decimal_places=3)
     drawn_kg = models.DecimalField(max_digits=12, decimal_places=3, default=0)
 
+    objects: RowQuerySet["LicenceYear"] = RowQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["licence", "year"], name="licence_year_counted_once"),
@@ -386,6 +450,14 @@ class LicenceDraw(models.Model):
         return f"{self.mass_kg} kg for {self.purpose}"
 
 
+class ApiTokenQuerySet(RowQuerySet["ApiToken"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """A person sees the keys that they made for the organisation they act for."""
+        if actor.user_id is None or actor.organisation_id is None:
+            return self.none()
+        return self.filter(user_id=actor.user_id, organisation_id=actor.organisation_id)
+
+
 class ApiToken(models.Model):
     """A key for programs: acts for one person in one organisation. Only its hash is kept."""
 
@@ -397,6 +469,8 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -422,6 +496,8 @@ class SignUpCode(models.Model):
     expires_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
     used_at = models.DateTimeField(null=True)
+
+    objects: RowQuerySet["SignUpCode"] = RowQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         indexes = [models.Index(fields=["address", "-sent_at"], name="code_by_address")]

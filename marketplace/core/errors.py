@@ -6,15 +6,15 @@ PermissionDenied   403   this actor may not do that                (raised by th
 Refused            409   it makes sense, but the rules say no      (raised by the service)
 """
 
-from typing import ClassVar
-
 
 class Refused(Exception):
     """A business rule said no. The message is written for the person who asked, and says what to do next."""
 
-    code: ClassVar[str] = "refused"
+    code: str = "refused"
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
+    def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
+        if code is not None:
+            self.code = code

@@ -47,10 +47,6 @@ class UploadRefused(Refused):
 
     code = "upload_refused"
 
-    def __init__(self, message: str, *, code: str, field: str | None = None) -> None:
-        super().__init__(message, field=field)
-        self.code = code  # type: ignore[misc]
-
 
 class Upload(Protocol):
     """A file as Django hands it over."""

@@ -1,0 +1,90 @@
+"""Everything that can be done to people, organisations, licences and keys."""
+
+from .documents import keep_document
+from .licence_mass import MassLeft, draw_mass, release_mass
+from .licence_use import LicenceNeeded, finish_licence, open_licence
+from .licences import (
+    LicenceRefusal,
+    apply_for_licence,
+    correct_licence,
+    submit_licence,
+)
+from .organisations import (
+    OrganisationRefused,
+    accept_invitation,
+    add_member,
+    found_organisation,
+    freeze_organisation,
+    invite_member,
+    release_organisation,
+    remove_member,
+    set_currency,
+    set_tier,
+    update_organisation,
+)
+from .people import (
+    AddressRefused,
+    CodeRefused,
+    acting_for,
+    request_code,
+    set_language,
+    sign_up,
+    update_person,
+)
+from .tokens import TokenRefused, issue_token, revoke_token, use_token
+from .verification import (
+    approve_licence,
+    ask_for_info,
+    check_field,
+    claim_licence,
+    expire_licences,
+    let_go_licence,
+    refuse_licence,
+    reinstate_licence,
+    suspend_licence,
+)
+
+__all__ = [
+    "AddressRefused",
+    "CodeRefused",
+    "LicenceNeeded",
+    "LicenceRefusal",
+    "MassLeft",
+    "OrganisationRefused",
+    "TokenRefused",
+    "accept_invitation",
+    "acting_for",
+    "add_member",
+    "apply_for_licence",
+    "approve_licence",
+    "ask_for_info",
+    "check_field",
+    "claim_licence",
+    "correct_licence",
+    "draw_mass",
+    "expire_licences",
+    "finish_licence",
+    "found_organisation",
+    "freeze_organisation",
+    "invite_member",
+    "issue_token",
+    "keep_document",
+    "let_go_licence",
+    "open_licence",
+    "refuse_licence",
+    "reinstate_licence",
+    "release_mass",
+    "release_organisation",
+    "remove_member",
+    "request_code",
+    "revoke_token",
+    "set_currency",
+    "set_language",
+    "set_tier",
+    "sign_up",
+    "submit_licence",
+    "suspend_licence",
+    "update_organisation",
+    "update_person",
+    "use_token",
+]
