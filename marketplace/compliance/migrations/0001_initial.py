@@ -6,34 +6,108 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('lots', '0001_initial'),
+        ("lots", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Classification',
+            name="Classification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mode', models.CharField(choices=[('ROAD', 'Road'), ('SEA', 'Sea'), ('AIR', 'Air')], max_length=4)),
-                ('condition', models.CharField(help_text='As in the decision table.', max_length=30)),
-                ('un_number', models.CharField(blank=True, max_length=8)),
-                ('proper_shipping_name', models.CharField(blank=True, max_length=200)),
-                ('packing_instruction', models.CharField(blank=True, max_length=20)),
-                ('special_provisions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), default=list, size=None)),
-                ('marks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), default=list, size=None)),
-                ('documents', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), default=list, size=None)),
-                ('refusal', models.CharField(blank=True, max_length=300)),
-                ('rule_edition', models.CharField(max_length=60)),
-                ('evidence_version', models.PositiveIntegerField()),
-                ('classified_at', models.DateTimeField()),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='classifications', to='lots.lot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("ROAD", "Road"), ("SEA", "Sea"), ("AIR", "Air")], max_length=4
+                    ),
+                ),
+                (
+                    "condition",
+                    models.CharField(help_text="As in the decision table.", max_length=30),
+                ),
+                ("goods", models.CharField(help_text="As in the decision table.", max_length=14)),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("ALLOWED", "May move"),
+                            ("APPROVAL", "May move with an approval"),
+                            ("FORBIDDEN", "Must not move"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "un_number",
+                    models.CharField(
+                        blank=True,
+                        help_text="Empty: not dangerous goods by this mode.",
+                        max_length=8,
+                    ),
+                ),
+                ("proper_shipping_name", models.CharField(blank=True, max_length=200)),
+                ("packing_instruction", models.CharField(blank=True, max_length=40)),
+                (
+                    "special_provisions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12), default=list, size=None
+                    ),
+                ),
+                (
+                    "marks",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), default=list, size=None
+                    ),
+                ),
+                (
+                    "documents",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), default=list, size=None
+                    ),
+                ),
+                ("refusal", models.CharField(blank=True, max_length=300)),
+                ("rule_edition", models.CharField(blank=True, max_length=60)),
+                ("evidence_version", models.PositiveIntegerField()),
+                ("classified_at", models.DateTimeField()),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="classifications",
+                        to="lots.lot",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('mode__in', ['ROAD', 'SEA', 'AIR'])), name='classification_mode_known'), models.CheckConstraint(condition=models.Q(models.Q(('refusal', ''), _negated=True), models.Q(('un_number', ''), _negated=True), _connector='OR'), name='classification_allows_or_refuses'), models.UniqueConstraint(fields=('lot', 'mode', 'evidence_version'), name='classified_once_per_evidence')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["ROAD", "SEA", "AIR"])),
+                        name="classification_mode_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("refusal", ""), ("verdict__in", ["ALLOWED", "APPROVAL"])),
+                            models.Q(
+                                ("un_number", ""),
+                                ("verdict", "FORBIDDEN"),
+                                models.Q(("refusal", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="classification_allows_or_refuses",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("lot", "mode", "evidence_version"),
+                        name="classified_once_per_evidence",
+                    ),
+                ],
             },
         ),
     ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.actors import Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Organisation, User
+from marketplace.accounts.queries import listing_cap_kg
 from marketplace.core.errors import Refused
 from marketplace.core.locks import lock_word
 from marketplace.core.quantities import to_the_gram
@@ -391,9 +392,7 @@ def _estimate_mass(lot: Lot, *, now: datetime) -> list[str]:
 def _stay_within_cap(lot: Lot, *, now: datetime) -> None:
     # two lots of one seller may be submitted at once: one of them must see the other
     lock_word(f"listed:{lot.seller_id}")
-    seller = Organisation.objects.get(pk=lot.seller_id)
-    cap = parameter("PHONE_ONLY_CAP_KG", now.date())
-    cap_kg = cap if seller.tier == Organisation.Tier.PHONE else None
+    cap_kg = listing_cap_kg(Organisation.objects.get(pk=lot.seller_id))
     left = rules.kg_left(cap_kg, queries.listed_kg(lot.seller_id, now=now))
     if left is not None and lot.mass_kg is not None and lot.mass_kg > left:
         raise TooMuchListed(

@@ -5,35 +5,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('lots', '0001_initial'),
+        ("lots", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Valuation',
+            name="Valuation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('inputs_hash', models.CharField(max_length=64)),
-                ('currency', models.CharField(max_length=3)),
-                ('low', models.DecimalField(decimal_places=2, max_digits=14)),
-                ('typical', models.DecimalField(decimal_places=2, max_digits=14)),
-                ('high', models.DecimalField(decimal_places=2, max_digits=14)),
-                ('route', models.CharField(choices=[('REUSE', 'Reuse'), ('REPURPOSE', 'Second life'), ('RECYCLE', 'Recycle')], max_length=10)),
-                ('terms', models.JSONField(help_text='The sum, term by term: label, amount, source.')),
-                ('inputs', models.JSONField(help_text='Everything it was computed from.')),
-                ('flags', models.JSONField(default=list)),
-                ('quotes_on', models.DateField(help_text='Date of the oldest quote used.')),
-                ('rules_version', models.CharField(max_length=20)),
-                ('valued_at', models.DateTimeField()),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='valuations', to='lots.lot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("inputs_hash", models.CharField(max_length=64)),
+                ("currency", models.CharField(max_length=3)),
+                ("low", models.DecimalField(decimal_places=2, max_digits=14)),
+                ("typical", models.DecimalField(decimal_places=2, max_digits=14)),
+                ("high", models.DecimalField(decimal_places=2, max_digits=14)),
+                (
+                    "route",
+                    models.CharField(
+                        choices=[
+                            ("REUSE", "Reuse"),
+                            ("REPURPOSE", "Second life"),
+                            ("RECYCLE", "Recycle"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "terms",
+                    models.JSONField(help_text="The sum, term by term: label, amount, source."),
+                ),
+                ("inputs", models.JSONField(help_text="Everything it was computed from.")),
+                ("flags", models.JSONField(default=list)),
+                ("quotes_on", models.DateField(help_text="Date of the oldest quote used.")),
+                ("rules_version", models.CharField(max_length=20)),
+                ("valued_at", models.DateTimeField()),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="valuations",
+                        to="lots.lot",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['lot', '-valued_at'], name='valuation_latest')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('low__lte', models.F('typical')), ('typical__lte', models.F('high'))), name='valuation_is_in_order'), models.CheckConstraint(condition=models.Q(('route__in', ['REUSE', 'REPURPOSE', 'RECYCLE'])), name='valuation_route_known'), models.UniqueConstraint(fields=('lot', 'inputs_hash'), name='valued_once_per_inputs')],
+                "indexes": [models.Index(fields=["lot", "-valued_at"], name="valuation_latest")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("low__lte", models.F("typical")), ("typical__lte", models.F("high"))
+                        ),
+                        name="valuation_is_in_order",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("route__in", ["REUSE", "REPURPOSE", "RECYCLE"])),
+                        name="valuation_route_known",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("lot", "inputs_hash"), name="valued_once_per_inputs"
+                    ),
+                ],
             },
         ),
     ]
