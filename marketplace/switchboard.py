@@ -3,6 +3,7 @@
 from marketplace.accounts import events as accounts
 from marketplace.certificates import events as certificates
 from marketplace.certificates import tasks as certificates_tasks
+from marketplace.compliance import tasks as compliance_tasks
 from marketplace.deals import events as deals
 from marketplace.freight import events as freight
 from marketplace.journal import events as journal
@@ -11,8 +12,11 @@ from marketplace.ledger import events as ledger
 from marketplace.ledger import tasks as ledger_tasks
 from marketplace.logistics import events as logistics
 from marketplace.lots import events as lots
+from marketplace.lots import tasks as lots_tasks
 from marketplace.market import events as market
+from marketplace.market import tasks as market_tasks
 from marketplace.pricing import events as pricing
+from marketplace.pricing import tasks as pricing_tasks
 
 SWITCHBOARD = Switchboard(
     reactions={
@@ -46,10 +50,13 @@ SWITCHBOARD = Switchboard(
         ledger.MoneyPaidOut: [],
         ledger.PaymentFailed: [],
         ledger.LedgerReconciled: [],
-        lots.LotSubmitted: [],
+        lots.LotSubmitted: [compliance_tasks.on_lot_submitted, pricing_tasks.on_lot_submitted],
         lots.LotQuarantined: [],
         lots.LotNeedsInfo: [],
-        lots.LotEvidenceChanged: [],
+        lots.LotEvidenceChanged: [
+            compliance_tasks.on_lot_evidence_changed,
+            pricing_tasks.on_lot_evidence_changed,
+        ],
         lots.LotWithdrawn: [],
         lots.LotMoved: [],
         pricing.LotValued: [],
@@ -66,14 +73,14 @@ SWITCHBOARD = Switchboard(
         market.WinnerDefaulted: [],
         deals.DealOpened: [],
         deals.DealSigned: [],
-        deals.DealFunded: [],
+        deals.DealFunded: [market_tasks.on_deal_funded],
         deals.LotWeighed: [],
         deals.DealAdjusted: [],
         deals.DealAccepted: [],
         deals.DealRejected: [],
         deals.DealSettled: [],
-        deals.DealDefaulted: [],
-        deals.DealCancelled: [],
+        deals.DealDefaulted: [market_tasks.on_deal_defaulted],
+        deals.DealCancelled: [market_tasks.on_deal_cancelled],
         deals.DisputeOpened: [],
         deals.DisputeEnded: [],
         logistics.ShipmentPlanned: [],
@@ -88,12 +95,21 @@ SWITCHBOARD = Switchboard(
         certificates.StatusListSigned: [],
     },
     jobs={
+        "pricing.price_lot": pricing_tasks.price_lot,
         "ledger.ask_payment_service": ledger_tasks.ask_payment_service,
+        "market.open": market_tasks.open_one,
+        "market.close": market_tasks.close_one,
+        "market.expire": market_tasks.expire_one,
         "certificates.issue": certificates_tasks.issue_certificate,
         "certificates.sign_status_list": certificates_tasks.sign_status_list,
     },
     schedules={
+        "lots.expire": Every(24 * 3600, lots_tasks.expire_lots),
+        "pricing.revalue": Every(24 * 3600, pricing_tasks.revalue_lots),
         "ledger.reconcile": Every(24 * 3600, ledger_tasks.reconcile),
+        "market.open_due": Every(5, market_tasks.open_due),
+        "market.close_due": Every(5, market_tasks.close_due),
+        "market.decisions_due": Every(5, market_tasks.decisions_due),
         "certificates.renew_status_lists": Every(6 * 3600, certificates_tasks.renew_status_lists),
     },
 )
