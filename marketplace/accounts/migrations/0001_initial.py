@@ -7,305 +7,772 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('reference', '0002_prices_are_append_only'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("reference", "0002_prices_are_append_only"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Document',
+            name="Document",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file', models.FileField(upload_to='documents/')),
-                ('title', models.CharField(max_length=200)),
-                ('content_type', models.CharField(max_length=40)),
-                ('size_bytes', models.PositiveIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('uploaded_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("file", models.FileField(upload_to="documents/")),
+                ("title", models.CharField(max_length=200)),
+                ("content_type", models.CharField(max_length=40)),
+                ("size_bytes", models.PositiveIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("uploaded_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, null=True, unique=True, verbose_name='e-mail address')),
-                ('phone', models.CharField(max_length=16, null=True, unique=True, verbose_name='phone number')),
-                ('phone_verified_at', models.DateTimeField(null=True)),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='name')),
-                ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('is_staff', models.BooleanField(default=False)),
-                ('is_active', models.BooleanField(default=True)),
-                ('date_joined', models.DateTimeField(auto_now_add=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        max_length=254, null=True, unique=True, verbose_name="e-mail address"
+                    ),
+                ),
+                (
+                    "phone",
+                    models.CharField(
+                        max_length=16, null=True, unique=True, verbose_name="phone number"
+                    ),
+                ),
+                ("phone_verified_at", models.DateTimeField(null=True)),
+                ("name", models.CharField(blank=True, max_length=120, verbose_name="name")),
+                (
+                    "language",
+                    models.CharField(default="en", max_length=10, verbose_name="language"),
+                ),
+                ("is_staff", models.BooleanField(default=False)),
+                ("is_active", models.BooleanField(default=True)),
+                ("date_joined", models.DateTimeField(auto_now_add=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Licence',
+            name="Licence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=80, verbose_name='number')),
-                ('issuer', models.CharField(max_length=200, verbose_name='issued by')),
-                ('country', models.CharField(max_length=2, verbose_name='country')),
-                ('site_name', models.CharField(blank=True, max_length=200, verbose_name='site')),
-                ('site_place', models.CharField(blank=True, max_length=120, verbose_name='place of the site')),
-                ('site_latitude', models.DecimalField(decimal_places=2, max_digits=5, null=True)),
-                ('site_longitude', models.DecimalField(decimal_places=2, max_digits=5, null=True)),
-                ('acts', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), help_text='LicenceType.Use codes', size=None)),
-                ('materials', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), help_text='reference.Chemistry codes', size=None)),
-                ('annual_mass_kg', models.DecimalField(decimal_places=3, max_digits=12, null=True)),
-                ('valid_from', models.DateField()),
-                ('valid_until', models.DateField()),
-                ('finish_until', models.DateField()),
-                ('status', models.CharField(choices=[('DRAFT', 'Draft'), ('SUBMITTED', 'Waiting to be checked'), ('CHECKING', 'Being checked'), ('NEEDS_INFO', 'We need something from you'), ('VERIFIED', 'Verified'), ('REFUSED', 'Refused'), ('SUSPENDED', 'Suspended'), ('EXPIRED', 'Expired')], default='DRAFT', max_length=12)),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('verified_at', models.DateTimeField(null=True)),
-                ('reason', models.TextField(blank=True, help_text='What the applicant reads.')),
-                ('request_id', models.UUIDField()),
-                ('claimed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('document', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='licences', to='accounts.document')),
-                ('licence_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='licences', to='reference.licencetype')),
-                ('submitted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.CharField(max_length=80, verbose_name="number")),
+                ("issuer", models.CharField(max_length=200, verbose_name="issued by")),
+                ("country", models.CharField(max_length=2, verbose_name="country")),
+                ("site_name", models.CharField(blank=True, max_length=200, verbose_name="site")),
+                (
+                    "site_place",
+                    models.CharField(blank=True, max_length=120, verbose_name="place of the site"),
+                ),
+                ("site_latitude", models.DecimalField(decimal_places=2, max_digits=5, null=True)),
+                ("site_longitude", models.DecimalField(decimal_places=2, max_digits=5, null=True)),
+                (
+                    "acts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=10),
+                        help_text="LicenceType.Use codes",
+                        size=None,
+                    ),
+                ),
+                (
+                    "materials",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20),
+                        help_text="reference.Chemistry codes",
+                        size=None,
+                    ),
+                ),
+                ("annual_mass_kg", models.DecimalField(decimal_places=3, max_digits=12, null=True)),
+                ("valid_from", models.DateField()),
+                ("valid_until", models.DateField()),
+                ("finish_until", models.DateField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("SUBMITTED", "Waiting to be checked"),
+                            ("CHECKING", "Being checked"),
+                            ("NEEDS_INFO", "We need something from you"),
+                            ("VERIFIED", "Verified"),
+                            ("REFUSED", "Refused"),
+                            ("SUSPENDED", "Suspended"),
+                            ("EXPIRED", "Expired"),
+                        ],
+                        default="DRAFT",
+                        max_length=12,
+                    ),
+                ),
+                ("submitted_at", models.DateTimeField(null=True)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("verified_at", models.DateTimeField(null=True)),
+                ("reason", models.TextField(blank=True, help_text="What the applicant reads.")),
+                ("request_id", models.UUIDField()),
+                (
+                    "claimed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "document",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="licences",
+                        to="accounts.document",
+                    ),
+                ),
+                (
+                    "licence_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="licences",
+                        to="reference.licencetype",
+                    ),
+                ),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LicenceApproval',
+            name="LicenceApproval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('approved_at', models.DateTimeField()),
-                ('approved_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('licence', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='accounts.licence')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("approved_at", models.DateTimeField()),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "licence",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="approvals",
+                        to="accounts.licence",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LicenceCheck',
+            name="LicenceCheck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('field', models.CharField(max_length=30)),
-                ('matches', models.BooleanField()),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('checked_at', models.DateTimeField()),
-                ('checked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('licence', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checks', to='accounts.licence')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("field", models.CharField(max_length=30)),
+                ("matches", models.BooleanField()),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("checked_at", models.DateTimeField()),
+                (
+                    "checked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "licence",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="checks",
+                        to="accounts.licence",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LicenceYear',
+            name="LicenceYear",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('year', models.PositiveSmallIntegerField()),
-                ('limit_kg', models.DecimalField(decimal_places=3, max_digits=12)),
-                ('drawn_kg', models.DecimalField(decimal_places=3, default=0, max_digits=12)),
-                ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='years', to='accounts.licence')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("year", models.PositiveSmallIntegerField()),
+                ("limit_kg", models.DecimalField(decimal_places=3, max_digits=12)),
+                ("drawn_kg", models.DecimalField(decimal_places=3, default=0, max_digits=12)),
+                (
+                    "licence",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="years",
+                        to="accounts.licence",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LicenceDraw',
+            name="LicenceDraw",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(max_length=60)),
-                ('mass_kg', models.DecimalField(decimal_places=3, max_digits=12)),
-                ('drawn_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(null=True)),
-                ('licence_year', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='draws', to='accounts.licenceyear')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=60)),
+                ("mass_kg", models.DecimalField(decimal_places=3, max_digits=12)),
+                ("drawn_at", models.DateTimeField()),
+                ("released_at", models.DateTimeField(null=True)),
+                (
+                    "licence_year",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="draws",
+                        to="accounts.licenceyear",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('country', models.CharField(max_length=2, verbose_name='country')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('tier', models.PositiveSmallIntegerField(choices=[(0, 'Phone number only'), (1, 'Vouched for by the community'), (2, 'Identity shown'), (3, 'Registered business')], default=0)),
-                ('status', models.CharField(choices=[('ACTIVE', 'Active'), ('FROZEN', 'Frozen')], default='ACTIVE', max_length=10)),
-                ('group', models.CharField(blank=True, help_text='Organisations of one owner share it.', max_length=60)),
-                ('tax_number', models.CharField(blank=True, max_length=40, verbose_name='tax number')),
-                ('geoname_id', models.PositiveIntegerField(null=True)),
-                ('place', models.CharField(blank=True, max_length=120, verbose_name='place')),
-                ('latitude', models.DecimalField(decimal_places=2, max_digits=5, null=True)),
-                ('longitude', models.DecimalField(decimal_places=2, max_digits=5, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('request_id', models.UUIDField(null=True)),
-                ('founded_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("country", models.CharField(max_length=2, verbose_name="country")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "tier",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "Phone number only"),
+                            (1, "Vouched for by the community"),
+                            (2, "Identity shown"),
+                            (3, "Registered business"),
+                        ],
+                        default=0,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ACTIVE", "Active"), ("FROZEN", "Frozen")],
+                        default="ACTIVE",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "group",
+                    models.CharField(
+                        blank=True, help_text="Organisations of one owner share it.", max_length=60
+                    ),
+                ),
+                (
+                    "tax_number",
+                    models.CharField(blank=True, max_length=40, verbose_name="tax number"),
+                ),
+                ("geoname_id", models.PositiveIntegerField(null=True)),
+                ("place", models.CharField(blank=True, max_length=120, verbose_name="place")),
+                ("latitude", models.DecimalField(decimal_places=2, max_digits=5, null=True)),
+                ("longitude", models.DecimalField(decimal_places=2, max_digits=5, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("request_id", models.UUIDField(null=True)),
+                (
+                    "founded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('COLLECTOR', 'Collector'), ('RECYCLER', 'Recycler'), ('INTEGRATOR', 'Second-life integrator'), ('CARRIER', 'Carrier'), ('VERIFIER', 'Verifier'), ('REGULATOR', 'Regulator'), ('PRODUCER', 'Producer')], max_length=20)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("COLLECTOR", "Collector"),
+                            ("RECYCLER", "Recycler"),
+                            ("INTEGRATOR", "Second-life integrator"),
+                            ("CARRIER", "Carrier"),
+                            ("VERIFIER", "Verifier"),
+                            ("REGULATOR", "Regulator"),
+                            ("PRODUCER", "Producer"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='licence',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='licences', to='accounts.organisation'),
+            model_name="licence",
+            name="organisation",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="licences",
+                to="accounts.organisation",
+            ),
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(max_length=254)),
-                ('role', models.CharField(choices=[('COLLECTOR', 'Collector'), ('RECYCLER', 'Recycler'), ('INTEGRATOR', 'Second-life integrator'), ('CARRIER', 'Carrier'), ('VERIFIER', 'Verifier'), ('REGULATOR', 'Regulator'), ('PRODUCER', 'Producer')], max_length=20)),
-                ('invited_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('invited_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("address", models.CharField(max_length=254)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("COLLECTOR", "Collector"),
+                            ("RECYCLER", "Recycler"),
+                            ("INTEGRATOR", "Second-life integrator"),
+                            ("CARRIER", "Carrier"),
+                            ("VERIFIER", "Verifier"),
+                            ("REGULATOR", "Regulator"),
+                            ("PRODUCER", "Producer"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("invited_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='document',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='accounts.organisation'),
+            model_name="document",
+            name="organisation",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="documents",
+                to="accounts.organisation",
+            ),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('sha256', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("sha256", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SignUpCode',
+            name="SignUpCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(max_length=254)),
-                ('code_sha256', models.CharField(max_length=64)),
-                ('sent_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('used_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("address", models.CharField(max_length=254)),
+                ("code_sha256", models.CharField(max_length=64)),
+                ("sent_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("used_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['address', '-sent_at'], name='code_by_address')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('tries__lte', 5)), name='code_tries_are_bounded')],
+                "indexes": [models.Index(fields=["address", "-sent_at"], name="code_by_address")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("tries__lte", 5)), name="code_tries_are_bounded"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email__isnull', False), ('phone__isnull', False), _connector='OR'), name='user_can_be_reached'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("email__isnull", False), ("phone__isnull", False), _connector="OR"
+                ),
+                name="user_can_be_reached",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('phone', None), ('phone__regex', '^\\+[1-9][0-9]{6,14}$'), _connector='OR'), name='user_phone_is_e164'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("phone", None), ("phone__regex", "^\\+[1-9][0-9]{6,14}$"), _connector="OR"
+                ),
+                name="user_phone_is_e164",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licenceapproval',
-            constraint=models.UniqueConstraint(fields=('licence', 'approved_by'), name='licence_approved_once_each'),
+            model_name="licenceapproval",
+            constraint=models.UniqueConstraint(
+                fields=("licence", "approved_by"), name="licence_approved_once_each"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licencecheck',
-            constraint=models.UniqueConstraint(fields=('licence', 'field', 'checked_by'), name='licence_field_checked_once_each'),
+            model_name="licencecheck",
+            constraint=models.UniqueConstraint(
+                fields=("licence", "field", "checked_by"), name="licence_field_checked_once_each"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licenceyear',
-            constraint=models.UniqueConstraint(fields=('licence', 'year'), name='licence_year_counted_once'),
+            model_name="licenceyear",
+            constraint=models.UniqueConstraint(
+                fields=("licence", "year"), name="licence_year_counted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licenceyear',
-            constraint=models.CheckConstraint(condition=models.Q(('drawn_kg__gte', 0), ('drawn_kg__lte', models.F('limit_kg'))), name='licence_year_is_not_overdrawn'),
+            model_name="licenceyear",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("drawn_kg__gte", 0), ("drawn_kg__lte", models.F("limit_kg"))),
+                name="licence_year_is_not_overdrawn",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licencedraw',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('licence_year', 'purpose'), name='licence_drawn_once_a_purpose'),
+            model_name="licencedraw",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("released_at", None)),
+                fields=("licence_year", "purpose"),
+                name="licence_drawn_once_a_purpose",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licencedraw',
-            constraint=models.CheckConstraint(condition=models.Q(('mass_kg__gt', 0)), name='licence_draw_is_positive'),
+            model_name="licencedraw",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("mass_kg__gt", 0)), name="licence_draw_is_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['ACTIVE', 'FROZEN'])), name='organisation_status_known'),
+            model_name="organisation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["ACTIVE", "FROZEN"])),
+                name="organisation_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.CheckConstraint(condition=models.Q(('tier__lte', 3)), name='organisation_tier_known'),
+            model_name="organisation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tier__lte", 3)), name="organisation_tier_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('latitude', None), ('longitude', None)), models.Q(('latitude__range', (-90, 90)), ('longitude__range', (-180, 180))), _connector='OR'), name='organisation_is_on_earth'),
+            model_name="organisation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("latitude", None), ("longitude", None)),
+                    models.Q(("latitude__range", (-90, 90)), ("longitude__range", (-180, 180))),
+                    _connector="OR",
+                ),
+                name="organisation_is_on_earth",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.UniqueConstraint(fields=('founded_by', 'request_id'), name='organisation_request_counts_once'),
+            model_name="organisation",
+            constraint=models.UniqueConstraint(
+                fields=("founded_by", "request_id"), name="organisation_request_counts_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'organisation', 'role'), name='membership_role_held_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("user", "organisation", "role"), name="membership_role_held_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['COLLECTOR', 'RECYCLER', 'INTEGRATOR', 'CARRIER', 'VERIFIER', 'REGULATOR', 'PRODUCER'])), name='membership_role_known'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "role__in",
+                        [
+                            "COLLECTOR",
+                            "RECYCLER",
+                            "INTEGRATOR",
+                            "CARRIER",
+                            "VERIFIER",
+                            "REGULATOR",
+                            "PRODUCER",
+                        ],
+                    )
+                ),
+                name="membership_role_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['DRAFT', 'SUBMITTED', 'CHECKING', 'NEEDS_INFO', 'VERIFIED', 'REFUSED', 'SUSPENDED', 'EXPIRED'])), name='licence_status_known'),
+            model_name="licence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "DRAFT",
+                            "SUBMITTED",
+                            "CHECKING",
+                            "NEEDS_INFO",
+                            "VERIFIED",
+                            "REFUSED",
+                            "SUSPENDED",
+                            "EXPIRED",
+                        ],
+                    )
+                ),
+                name="licence_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.CheckConstraint(condition=models.Q(('finish_until__gte', models.F('valid_until')), ('valid_until__gte', models.F('valid_from'))), name='licence_days_are_in_order'),
+            model_name="licence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("finish_until__gte", models.F("valid_until")),
+                    ("valid_until__gte", models.F("valid_from")),
+                ),
+                name="licence_days_are_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.CheckConstraint(condition=models.Q(('annual_mass_kg', None), ('annual_mass_kg__gt', 0), _connector='OR'), name='licence_mass_is_positive'),
+            model_name="licence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("annual_mass_kg", None), ("annual_mass_kg__gt", 0), _connector="OR"
+                ),
+                name="licence_mass_is_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('claimed_by', None), ('claimed_until', None)), models.Q(('claimed_by__isnull', False), ('claimed_until__isnull', False)), _connector='OR'), name='licence_claim_is_whole'),
+            model_name="licence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("claimed_by", None), ("claimed_until", None)),
+                    models.Q(("claimed_by__isnull", False), ("claimed_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="licence_claim_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'VERIFIED'), _negated=True), ('verified_at__isnull', False), _connector='OR'), name='licence_verified_is_dated'),
+            model_name="licence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "VERIFIED"), _negated=True),
+                    ("verified_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="licence_verified_is_dated",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['REFUSED', 'NEEDS_INFO', 'SUSPENDED']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='licence_refusal_has_a_reason'),
+            model_name="licence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["REFUSED", "NEEDS_INFO", "SUSPENDED"]), _negated=True),
+                    models.Q(("reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="licence_refusal_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='licence',
-            constraint=models.UniqueConstraint(fields=('organisation', 'request_id'), name='licence_request_counts_once'),
+            model_name="licence",
+            constraint=models.UniqueConstraint(
+                fields=("organisation", "request_id"), name="licence_request_counts_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(condition=models.Q(('accepted_at', None)), fields=('organisation', 'address', 'role'), name='invited_once_a_role'),
+            model_name="invitation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("accepted_at", None)),
+                fields=("organisation", "address", "role"),
+                name="invited_once_a_role",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['COLLECTOR', 'RECYCLER', 'INTEGRATOR', 'CARRIER', 'VERIFIER', 'REGULATOR', 'PRODUCER'])), name='invitation_role_known'),
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "role__in",
+                        [
+                            "COLLECTOR",
+                            "RECYCLER",
+                            "INTEGRATOR",
+                            "CARRIER",
+                            "VERIFIER",
+                            "REGULATOR",
+                            "PRODUCER",
+                        ],
+                    )
+                ),
+                name="invitation_role_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('invited_at'))), name='invitation_expires'),
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("invited_at"))),
+                name="invitation_expires",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='document',
-            constraint=models.CheckConstraint(condition=models.Q(('content_type__in', ['application/pdf', 'image/jpeg', 'image/png', 'image/webp'])), name='document_type_allowed'),
+            model_name="document",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "content_type__in",
+                        ["application/pdf", "image/jpeg", "image/png", "image/webp"],
+                    )
+                ),
+                name="document_type_allowed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='document',
-            constraint=models.CheckConstraint(condition=models.Q(('size_bytes__gt', 0)), name='document_is_not_empty'),
+            model_name="document",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("size_bytes__gt", 0)), name="document_is_not_empty"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apitoken',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='token_expires'),
+            model_name="apitoken",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))), name="token_expires"
+            ),
         ),
     ]

@@ -214,7 +214,9 @@ def _fields(
             code="licence_dates",
             field="valid_until",
         )
-    if annual_mass_kg is not None and not (0 < annual_mass_kg < Decimal(10) ** 9):
+    if annual_mass_kg is not None and not (
+        annual_mass_kg.is_finite() and 0 < annual_mass_kg < Decimal(10) ** 9
+    ):
         raise LicenceRefusal(
             _("Enter the kilograms a year that stand on the licence, more than 0."),
             code="licence_mass",
