@@ -5,7 +5,9 @@ from marketplace.certificates import events as certificates
 from marketplace.certificates import tasks as certificates_tasks
 from marketplace.compliance import tasks as compliance_tasks
 from marketplace.deals import events as deals
+from marketplace.deals import tasks as deals_tasks
 from marketplace.freight import events as freight
+from marketplace.freight import tasks as freight_tasks
 from marketplace.journal import events as journal
 from marketplace.journal.services import Every, Switchboard
 from marketplace.ledger import events as ledger
@@ -69,7 +71,7 @@ SWITCHBOARD = Switchboard(
         market.AuctionClosed: [],
         market.AuctionWithdrawn: [],
         market.SellerMustDecide: [],
-        market.LotAwarded: [],
+        market.LotAwarded: [deals_tasks.on_lot_awarded],
         market.WinnerDefaulted: [],
         deals.DealOpened: [],
         deals.DealSigned: [],
@@ -81,6 +83,8 @@ SWITCHBOARD = Switchboard(
         deals.DealSettled: [],
         deals.DealDefaulted: [market_tasks.on_deal_defaulted],
         deals.DealCancelled: [market_tasks.on_deal_cancelled],
+        deals.DealReturned: [],
+        deals.CancellationAsked: [],
         deals.DisputeOpened: [],
         deals.DisputeEnded: [],
         logistics.ShipmentPlanned: [],
@@ -97,6 +101,7 @@ SWITCHBOARD = Switchboard(
     jobs={
         "pricing.price_lot": pricing_tasks.price_lot,
         "ledger.ask_payment_service": ledger_tasks.ask_payment_service,
+        "freight.gather_quotes": freight_tasks.gather_quotes,
         "market.open": market_tasks.open_one,
         "market.close": market_tasks.close_one,
         "market.expire": market_tasks.expire_one,
@@ -107,9 +112,11 @@ SWITCHBOARD = Switchboard(
         "lots.expire": Every(24 * 3600, lots_tasks.expire_lots),
         "pricing.revalue": Every(24 * 3600, pricing_tasks.revalue_lots),
         "ledger.reconcile": Every(24 * 3600, ledger_tasks.reconcile),
+        "freight.end_overdue": Every(10, freight_tasks.end_overdue),
         "market.open_due": Every(5, market_tasks.open_due),
         "market.close_due": Every(5, market_tasks.close_due),
         "market.decisions_due": Every(5, market_tasks.decisions_due),
+        "deals.expire_overdue": Every(60, deals_tasks.expire_overdue),
         "certificates.renew_status_lists": Every(6 * 3600, certificates_tasks.renew_status_lists),
     },
 )

@@ -67,6 +67,21 @@ class DealCancelled(Event):
 
 
 @dataclass(frozen=True)
+class DealReturned(Event):
+    """What was rejected is back with the seller, and the money back with the buyer."""
+
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class CancellationAsked(Event):
+    """One party would like to call the deal off; the other has to agree."""
+
+    deal_id: int
+    asked_by_id: int
+
+
+@dataclass(frozen=True)
 class DisputeOpened(Event):
     deal_id: int
     dispute_id: int

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -24,6 +25,17 @@ class DealQuerySet(RowQuerySet["Deal"]):
             mine |= Q(disputes__isnull=False)
         return self.filter(mine).distinct() if actor.organisation_id else self.none()
 
+    def overdue(self, now: datetime) -> Self:
+        """Deals in which somebody let the time pass, and no dispute stops the clock."""
+        status = Deal.Status
+        late = Q(status=status.CONTRACT_PENDING, sign_by__lte=now)
+        late |= Q(status=status.FUNDS_PENDING, pay_by__lte=now)
+        late |= Q(
+            status__in=[status.INSPECTION, status.ADJUSTED, status.REJECTED], decide_by__lte=now
+        )
+        disputed = Dispute.objects.filter(deal=models.OuterRef("pk"), ended_at=None)
+        return self.filter(late).exclude(models.Exists(disputed))
+
 
 class Deal(Staged):
     """A sale that both parties are bound by: contract, money held, weighings, acceptance, settlement."""
@@ -46,6 +58,15 @@ class Deal(Staged):
         BUYER_DEFAULT = "BUYER_DEFAULT", _("Buyer did not pay")
         SELLER_DEFAULT = "SELLER_DEFAULT", _("Seller did not deliver")
         CANCELLED = "CANCELLED", _("Cancelled by both")
+
+    class ReasonCode(models.TextChoices):
+        WEIGHT = "WEIGHT", _("Another weight")
+        WRONG_CHEMISTRY = "WRONG_CHEMISTRY", _("Another kind of battery")
+        DAMAGED = "DAMAGED", _("Damaged")
+        NOT_BATTERIES = "NOT_BATTERIES", _("Not batteries")
+        WET_OR_DIRTY = "WET_OR_DIRTY", _("Wet or dirty")
+        LOCKED = "LOCKED", _("Locked by its electronics")
+        UNSAFE = "UNSAFE", _("Unsafe to handle")
 
     NEXT = {
         Status.CONTRACT_PENDING: frozenset(
@@ -94,12 +115,26 @@ class Deal(Staged):
     status = models.CharField(max_length=16, choices=Status, default=Status.CONTRACT_PENDING)
     sign_by = models.DateTimeField()
     pay_by = models.DateTimeField()
+    decide_by = models.DateTimeField(
+        null=True,
+        help_text="Until when the one whose turn it is may decide; then the contract decides.",
+    )
     seller_signed_at = models.DateTimeField(null=True)
     seller_signed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     buyer_signed_at = models.DateTimeField(null=True)
     buyer_signed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     accepted_kg = models.DecimalField(max_digits=10, decimal_places=3, null=True)
     final_price = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    proposed_kg = models.DecimalField(max_digits=10, decimal_places=3, null=True)
+    proposed_price = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    paid_out = models.DecimalField(
+        max_digits=14,
+        decimal_places=2,
+        default=0,
+        help_text="Of the price, to the seller, fee included.",
+    )
+    cancel_asked_by = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
+    reason_code = models.CharField(max_length=20, choices=ReasonCode, blank=True)
     reason = models.TextField(blank=True)
     opened_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
@@ -161,6 +196,44 @@ class Deal(Staged):
                 name="deal_accepts_something_or_nothing",
             ),
             models.CheckConstraint(
+                condition=Q(proposed_kg=None, proposed_price=None)
+                | Q(proposed_kg__gt=0, proposed_price__gte=0, proposed_price__lte=F("price")),
+                name="deal_proposal_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="ADJUSTED") | Q(proposed_kg__isnull=False),
+                name="deal_adjusted_has_a_proposal",
+            ),
+            models.CheckConstraint(
+                condition=Q(paid_out__gte=0, paid_out__lte=F("price")),
+                name="deal_pays_out_what_is_held",
+            ),
+            models.CheckConstraint(
+                condition=Q(final_price=None)
+                | Q(final_price__gte=F("paid_out"), final_price__lte=F("price")),
+                name="deal_final_price_is_within_the_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason_code="")
+                | Q(
+                    reason_code__in=[
+                        "WEIGHT",
+                        "WRONG_CHEMISTRY",
+                        "DAMAGED",
+                        "NOT_BATTERIES",
+                        "WET_OR_DIRTY",
+                        "LOCKED",
+                        "UNSAFE",
+                    ]
+                ),
+                name="deal_reason_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["PART_ACCEPTED", "REJECTED", "RETURNED"])
+                | ~Q(reason_code=""),
+                name="deal_refusal_has_a_reason",
+            ),
+            models.CheckConstraint(
                 condition=~Q(status__in=["SETTLED", "PROCESSED", "CERTIFIED"])
                 | Q(accepted_kg__isnull=False, final_price__isnull=False, settled_at__isnull=False),
                 name="deal_settled_is_whole",
@@ -169,6 +242,17 @@ class Deal(Staged):
         indexes = [
             models.Index(fields=["seller", "-id"], name="deal_by_seller"),
             models.Index(fields=["buyer", "-id"], name="deal_by_buyer"),
+            models.Index(
+                fields=["sign_by"], condition=Q(status="CONTRACT_PENDING"), name="deal_due_to_sign"
+            ),
+            models.Index(
+                fields=["pay_by"], condition=Q(status="FUNDS_PENDING"), name="deal_due_to_pay"
+            ),
+            models.Index(
+                fields=["decide_by"],
+                condition=Q(status__in=["INSPECTION", "ADJUSTED", "REJECTED"]),
+                name="deal_due_to_decide",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -253,8 +337,13 @@ class Dispute(Staged):
     about = models.CharField(max_length=10, choices=About)
     opened_by = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     statement = models.TextField()
+    undisputed_price = models.DecimalField(
+        max_digits=14, decimal_places=2, help_text="Paid at once; only the rest stays frozen."
+    )
     proposed_kg = models.DecimalField(max_digits=10, decimal_places=3, null=True)
     proposed_price = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    agreed_by_seller = models.BooleanField(default=False)
+    agreed_by_buyer = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     decision = models.TextField(blank=True)
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -276,6 +365,15 @@ class Dispute(Staged):
                 condition=Q(status__in=["OPEN", "PROPOSED", "ESCALATED"], ended_at=None)
                 | Q(status__in=["AGREED", "DECIDED"], ended_at__isnull=False),
                 name="dispute_is_dated_once_ended",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="DECIDED") | (~Q(decision="") & Q(decided_by__isnull=False)),
+                name="dispute_decision_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["PROPOSED", "AGREED"])
+                | Q(proposed_kg__isnull=False, proposed_price__isnull=False),
+                name="dispute_proposal_is_whole",
             ),
             models.UniqueConstraint(
                 fields=["deal"],

@@ -37,13 +37,20 @@ class RateCard(models.Model):
     centre_longitude = models.DecimalField(max_digits=5, decimal_places=2)
     radius_km = models.PositiveIntegerField()
     capacity_kg = models.DecimalField(max_digits=10, decimal_places=3)
+    answers_itself = models.BooleanField(
+        default=True, help_text="Off: the carrier is asked, and answers by hand."
+    )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
+    request_id = models.UUIDField()
 
     objects = RateCardQuerySet.as_manager()
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["carrier", "request_id"], name="rate_card_request_counts_once"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     base__gte=0, per_km__gte=0, per_kg__gte=0, dangerous_goods_share__gte=0
@@ -100,6 +107,9 @@ class QuoteRound(Staged):
     to_latitude = models.DecimalField(max_digits=5, decimal_places=2)
     to_longitude = models.DecimalField(max_digits=5, decimal_places=2)
     distance_km = models.DecimalField(max_digits=8, decimal_places=1)
+    road_factor = models.DecimalField(
+        max_digits=5, decimal_places=3, help_text="Road km per km as the crow flies."
+    )
     mass_kg = models.DecimalField(max_digits=10, decimal_places=3)
     un_number = models.CharField(max_length=8)
     chemistry_code = models.CharField(max_length=20, blank=True)
@@ -117,7 +127,8 @@ class QuoteRound(Staged):
                 name="quote_round_status_known",
             ),
             models.CheckConstraint(
-                condition=Q(mass_kg__gt=0, distance_km__gte=0), name="quote_round_moves_something"
+                condition=Q(mass_kg__gt=0, distance_km__gte=0, road_factor__gte=1),
+                name="quote_round_moves_something",
             ),
             models.CheckConstraint(
                 condition=Q(deadline__gt=F("asked_at")), name="quote_round_leaves_time"

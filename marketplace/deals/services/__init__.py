@@ -1,0 +1,75 @@
+"""What can be done with a deal, from the award to the money. Every verb works on the locked row of the deal."""
+
+from .contract import (
+    CancelRefused,
+    ContractChanged,
+    FundRefused,
+    SignRefused,
+    cancel,
+    fund,
+    open_deal,
+    sign,
+)
+from .deadlines import expire_overdue
+from .disputes import (
+    DisputeRefused,
+    agree_dispute,
+    decide_dispute,
+    escalate,
+    open_dispute,
+    propose,
+)
+from .ending import settle
+from .inspection import (
+    InspectionRefused,
+    OutsideTolerance,
+    accept,
+    agree_adjustment,
+    confirm_return,
+    part_accept,
+    propose_adjustment,
+    reject,
+)
+from .journey import (
+    WeighingRefused,
+    mark_arrived,
+    mark_carrier_booked,
+    mark_certified,
+    mark_picked_up,
+    mark_processed,
+    weigh,
+)
+
+__all__ = [
+    "CancelRefused",
+    "ContractChanged",
+    "DisputeRefused",
+    "FundRefused",
+    "InspectionRefused",
+    "OutsideTolerance",
+    "SignRefused",
+    "WeighingRefused",
+    "accept",
+    "agree_adjustment",
+    "agree_dispute",
+    "cancel",
+    "confirm_return",
+    "decide_dispute",
+    "escalate",
+    "expire_overdue",
+    "fund",
+    "mark_arrived",
+    "mark_carrier_booked",
+    "mark_certified",
+    "mark_picked_up",
+    "mark_processed",
+    "open_deal",
+    "open_dispute",
+    "part_accept",
+    "propose",
+    "propose_adjustment",
+    "reject",
+    "settle",
+    "sign",
+    "weigh",
+]

@@ -1,0 +1,173 @@
+"""How the money of a deal ends: paid to the seller, given back to the buyer, or a part each."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from marketplace.accounts import services as accounts
+from marketplace.accounts.actors import SYSTEM, Actor
+from marketplace.core.models import AlreadyMovedOn
+from marketplace.deals import rules
+from marketplace.deals.events import DealAccepted, DealReturned, DealSettled
+from marketplace.deals.models import Deal, Weighing
+from marketplace.journal.services import record
+from marketplace.ledger import services as ledger
+from marketplace.lots import services as lots
+
+
+def purpose_of(deal: Deal) -> str:
+    """Return what money and kilograms of a deal are kept under."""
+    return f"deal:{deal.pk}"
+
+
+def scales_of(deal: Deal) -> rules.Scales:
+    """Return what the scales said so far."""
+    nets = {w.stage: w.net_kg for w in Weighing.objects.filter(deal=deal)}
+    return rules.Scales(
+        pickup_kg=nets.get(Weighing.Stage.PICKUP),
+        delivery_kg=nets.get(Weighing.Stage.DELIVERY),
+        third_kg=nets.get(Weighing.Stage.THIRD),
+    )
+
+
+@transaction.atomic
+def settle(deal: Deal, *, now: datetime, by: Actor = SYSTEM) -> Deal:
+    """Pay the seller what was accepted, less the fee; what is left goes back to the buyer. Once.
+
+    Accepting calls it in the same transaction.
+
+    :raises AlreadyMovedOn: if nothing has been accepted yet
+    """
+    deal = Deal.objects.lock(deal)
+    if deal.status in (Deal.Status.SETTLED, Deal.Status.PROCESSED, Deal.Status.CERTIFIED):
+        return deal
+    deal.enter(Deal.Status.SETTLED)
+    pay(deal, due=final_price_of(deal), now=now)
+    deal.settled_at = now
+    deal.save(update_fields=["status", "settled_at", "paid_out"])
+    record(DealSettled(deal_id=deal.pk), by=by, at=now)
+    return deal
+
+
+def final_price_of(deal: Deal) -> Decimal:
+    if deal.final_price is None:
+        raise AlreadyMovedOn
+    return deal.final_price
+
+
+def end_accepted(
+    deal: Deal, *, status: str, accepted_kg: Decimal, price: Decimal, by: Actor, now: datetime
+) -> Deal:
+    """The locked deal ends well: so much is accepted at this price. Pays, moves the lot on, keeps what the licence used."""
+    deal.enter(status)
+    deal.accepted_kg, deal.final_price, deal.decide_by = accepted_kg, price, None
+    deal.save(
+        update_fields=[
+            "status",
+            "accepted_kg",
+            "final_price",
+            "decide_by",
+            "reason_code",
+            "reason",
+        ]
+    )
+    _draw_what_was_accepted(deal, accepted_kg, now=now)
+    if status == Deal.Status.ACCEPTED:
+        lots.mark_accepted(deal.lot, by=by, now=now)
+    else:
+        lots.mark_part_accepted(deal.lot, by=by, now=now)
+    record(DealAccepted(deal_id=deal.pk), by=by, at=now)
+    return settle(deal, now=now, by=by)
+
+
+def end_returned(deal: Deal, *, by: Actor, now: datetime, due: Decimal = Decimal(0)) -> Deal:
+    """The rejected, locked deal is over: the goods are back, the buyer gets back what is not due to the seller."""
+    deal.enter(Deal.Status.RETURNED)
+    deal.decide_by = None
+    pay(deal, due=max(due, deal.paid_out), now=now)
+    deal.save(update_fields=["status", "decide_by", "paid_out"])
+    accounts.release_mass(purpose=purpose_of(deal), now=now)
+    lots.mark_returned(deal.lot, by=by, now=now)
+    record(DealReturned(deal_id=deal.pk), by=by, at=now)
+    return deal
+
+
+def pay(deal: Deal, *, due: Decimal, now: datetime) -> None:
+    """Pay the seller up to ``due`` in all out of what is held, and give the rest back. Does not save the deal."""
+    purpose = purpose_of(deal)
+    amount = due - deal.paid_out
+    if amount > 0:
+        ledger.settle(
+            organisation=deal.buyer_id,
+            to=deal.seller_id,
+            amount=amount,
+            fee=fee_of(deal, amount),
+            currency=deal.currency,
+            purpose=purpose,
+            key=f"{purpose}:settle",
+            now=now,
+        )
+    else:
+        give_back(deal, now=now)
+    deal.paid_out = due
+
+
+def pay_undisputed(deal: Deal, *, due: Decimal, key: str, now: datetime) -> None:
+    """Pay what nobody contests, and keep the rest held. Saves the deal."""
+    purpose = purpose_of(deal)
+    amount = due - deal.paid_out
+    if amount <= 0:
+        return
+    ledger.settle(
+        organisation=deal.buyer_id,
+        to=deal.seller_id,
+        amount=amount,
+        fee=fee_of(deal, amount),
+        currency=deal.currency,
+        purpose=purpose,
+        key=f"{purpose}:{key}",
+        now=now,
+        refund_rest=False,
+    )
+    deal.paid_out = due
+    deal.save(update_fields=["paid_out"])
+
+
+def fee_of(deal: Deal, amount: Decimal) -> Decimal:
+    return rules.fee(
+        amount,
+        share=Decimal(deal.terms["fee_share"]),
+        currency=deal.currency,
+        paid_before=deal.paid_out,
+    )
+
+
+def give_back(deal: Deal, *, now: datetime) -> None:
+    """Give the buyer back all that is still held, and the licence its kilograms if the deal has ended without goods."""
+    purpose = purpose_of(deal)
+    held = ledger.held_for(organisation=deal.buyer_id, purpose=purpose, currency=deal.currency)
+    if held > 0:
+        ledger.refund(
+            organisation=deal.buyer_id,
+            currency=deal.currency,
+            purpose=purpose,
+            key=f"{purpose}:refund",
+            now=now,
+        )
+    if deal.accepted_kg is None:
+        accounts.release_mass(purpose=purpose, now=now)
+
+
+def _draw_what_was_accepted(deal: Deal, accepted_kg: Decimal, *, now: datetime) -> None:
+    """The licence is used up by what was accepted, not by what was declared."""
+    if accepted_kg == deal.declared_kg:
+        return
+    accounts.release_mass(purpose=purpose_of(deal), now=now)
+    accounts.draw_mass(
+        deal.licence,
+        mass_kg=accepted_kg,
+        purpose=purpose_of(deal),
+        on=deal.opened_at.date(),
+        now=now,
+    )
