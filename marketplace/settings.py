@@ -127,16 +127,17 @@ TEMPLATES = [
 DATABASES = {"default": _database(os.environ.get("DATABASE_URL", "postgresql:///voltbazaar"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
-CACHES = {
+CACHES = {  # rate limits of log-in: they must hold while Redis is away
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entries",
         "KEY_PREFIX": "voltbazaar",
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
 MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT", VAR_DIR / "media"))
 KEYS_DIR = Path(os.environ.get("KEYS_DIR", VAR_DIR / "keys"))
+FONTS_DIR = BASE_DIR / "marketplace" / "certificates" / "fonts"  # for every PDF
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
@@ -155,6 +156,17 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "marketplace.accounts.adapter.Adapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email", "phone"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "phone", "password1*"]  # our own pages sign people up
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an address is proved by its code before there is a user
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Voltbazaar"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
@@ -198,6 +210,7 @@ WHITENOISE_USE_FINDERS = not HASHED_STATIC
 # --- letters and text messages ---------------------------------------------------------------------
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Voltbazaar <no-reply@localhost>")
+SEND_COPIES = _flag("SEND_COPIES", "1")  # off: messages stay in the inbox, no mail, no SMS
 SMS_ADAPTER = os.environ.get("SMS_ADAPTER", "marketplace.notifications.sms.ConsoleSms")
 
 # --- API ------------------------------------------------------------------------------------------
@@ -229,8 +242,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 80
+CELERY_TASK_TIME_LIMIT = 100
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -247,7 +260,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "marketplace.journal.sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
 JOB_BELL = _flag("JOB_BELL", "1")  # off: only the sweeper does work
-JOB_LEASE_SECONDS = int(os.environ.get("JOB_LEASE_SECONDS", "330"))
+JOB_LEASE_SECONDS = int(os.environ.get("JOB_LEASE_SECONDS", "120"))
 JOB_RERING_SECONDS = int(os.environ.get("JOB_RERING_SECONDS", "3"))
 JOB_INLINE_SECONDS = int(os.environ.get("JOB_INLINE_SECONDS", "8"))
 
@@ -274,5 +287,6 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "loggers": {"pikepdf": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

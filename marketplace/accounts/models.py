@@ -495,6 +495,7 @@ class SignUpCode(models.Model):
     sent_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
+    proved_at = models.DateTimeField(null=True, help_text="When its digits came back.")
     used_at = models.DateTimeField(null=True)
 
     objects: RowQuerySet["SignUpCode"] = RowQuerySet.as_manager()  # type: ignore[assignment]
@@ -507,3 +508,17 @@ class SignUpCode(models.Model):
 
     def __str__(self) -> str:
         return f"code for {self.address}"
+
+
+class CacheEntry(models.Model):
+    """A row of Django's database cache, which keeps the rate limits of log-in: they hold while Redis is away."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "cache_entries"
+
+    def __str__(self) -> str:
+        return self.cache_key

@@ -19,6 +19,7 @@ APPROVALS_NEEDED = 2
 CLAIM_LASTS = timedelta(minutes=20)
 CODE_LASTS = timedelta(minutes=15)
 CODE_TRIES = 5
+PROOF_LASTS = timedelta(hours=1)
 CODES_PER_HOUR = 3
 CODE_DIGITS = 6
 INVITATION_LASTS = timedelta(days=14)

@@ -25,10 +25,14 @@ from .organisations import found_organisation
 __all__ = [
     "AddressRefused",
     "CodeRefused",
+    "PasswordRefused",
     "acting_for",
     "code_of",
+    "person_at",
+    "prove_address",
     "request_code",
     "set_language",
+    "set_new_password",
     "sign_up",
     "update_person",
 ]
@@ -38,6 +42,10 @@ class CodeRefused(Refused):
     """A code that does not open the door. ``code`` says why: code_wrong, code_ended, too_many_codes."""
 
     code = "code_wrong"
+
+
+class PasswordRefused(Refused):
+    code = "password_weak"
 
 
 def code_of(row: SignUpCode) -> str:
@@ -50,7 +58,7 @@ def code_of(row: SignUpCode) -> str:
 def request_code(*, address: str, now: datetime, country: str | None = None) -> SignUpCode:
     """Have a one-time code sent to an address that wants to join, at most three within an hour.
 
-    A known address is answered in the same way; it gets a message of how to log in instead.
+    A known address is answered in the same way: its code opens the way to a new password.
 
     :raises AddressRefused: if it is neither an e-mail address nor a phone number
     :raises CodeRefused: if too many were sent
@@ -76,8 +84,10 @@ def request_code(*, address: str, now: datetime, country: str | None = None) -> 
     return row
 
 
-def check_code(*, address: str, code: str, now: datetime) -> SignUpCode:
+def prove_address(*, address: str, code: str, now: datetime) -> SignUpCode:
     """Return the newest code of an address if these are its digits. Every try counts, also a failed one.
+
+    What comes back proves that the address is the reader's, for an hour: see ``sign_up`` and ``set_new_password``.
 
     :raises CodeRefused: if they are wrong, or the code has ended or was tried too often
     """
@@ -86,22 +96,30 @@ def check_code(*, address: str, code: str, now: datetime) -> SignUpCode:
         row = SignUpCode.objects.lock(row) if row else None
         ended = row is None or row.used_at is not None or now >= row.expires_at
         if row is None or ended or row.tries >= rules.CODE_TRIES:
-            raise CodeRefused(_("This code has ended. Ask for a new one."), code="code_ended")
+            raise _ended()
         right = hmac.compare_digest(row.code_sha256, _hash(code.strip()))
         row.tries += 1
-        row.save(update_fields=["tries"])
+        row.proved_at = now if right else row.proved_at
+        row.save(update_fields=["tries", "proved_at"])
     if not right:  # said after the commit, so that the try stays counted
         raise CodeRefused(
             _("These are not the digits that we sent. Look again, or ask for a new code."),
             code="code_wrong",
+            field="code",
         )
     return row
 
 
+def person_at(address: str) -> User | None:
+    """Return who has an address, for somebody who has proved that it is theirs."""
+    by = {"phone": address} if is_phone(address) else {"email": address}
+    return User.objects.filter(**by).first()
+
+
+@transaction.atomic
 def sign_up(
     *,
-    address: str,
-    code: str,
+    proof: SignUpCode,
     name: str,
     password: str,
     role: str,
@@ -115,49 +133,16 @@ def sign_up(
 ) -> User:
     """Make a person, and the organisation that they act for, out of an address that answered with its code.
 
-    :raises CodeRefused: if the code is wrong or has ended
-    :raises AddressRefused: if the address is none
+    :param proof: what ``prove_address`` returned
+    :raises CodeRefused: if it was used, has ended, or belongs to somebody who has joined
+    :raises PasswordRefused: if the password is weak
     :raises OrganisationRefused: if a field makes no sense
     """
-    to = normal_address(address, country=country)
-    row = check_code(address=to, code=code, now=now)
-    return _join(
-        row,
-        name=name,
-        password=password,
-        role=role,
-        organisation_name=organisation_name,
-        country=country,
-        geoname_id=geoname_id,
-        language=language,
-        request_id=request_id,
-        now=now,
-        currency=currency,
-    )
-
-
-@transaction.atomic
-def _join(
-    row: SignUpCode,
-    *,
-    name: str,
-    password: str,
-    role: str,
-    organisation_name: str,
-    country: str,
-    geoname_id: int | None,
-    language: str,
-    request_id: UUID,
-    now: datetime,
-    currency: str | None,
-) -> User:
-    row = SignUpCode.objects.lock(row)
-    to = row.address
-    phone = to if is_phone(to) else None
-    email = None if phone else to
-    known = User.objects.filter(phone=phone) if phone else User.objects.filter(email=email)
-    if row.used_at is not None or known.exists():
-        raise CodeRefused(_("This code has ended. Ask for a new one."), code="code_ended")
+    proof = _usable(proof, now)
+    to = proof.address
+    if person_at(to) is not None:
+        raise _ended()
+    phone, email = (to, None) if is_phone(to) else (None, to)
     user = User(
         email=email,
         phone=phone,
@@ -165,16 +150,11 @@ def _join(
         name=name.strip()[:120],
         language=language,
     )
-    try:
-        validate_password(password, user)
-    except ValidationError as weak:
-        raise AddressRefused(" ".join(weak.messages), field="password") from weak
-    user.set_password(password)
+    _set_password(user, password)
     user.save(force_insert=True)
     if email:
         EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
-    row.used_at = now
-    row.save(update_fields=["used_at"])
+    _use(proof, now)
     actor = actor_of(user)
     record(PersonJoined(user_id=user.pk), by=actor, at=now)
     found_organisation(
@@ -187,6 +167,24 @@ def _join(
         request_id=request_id,
         now=now,
     )
+    return user
+
+
+@transaction.atomic
+def set_new_password(*, proof: SignUpCode, password: str, now: datetime) -> User:
+    """Give somebody who forgot it a new password. Whoever was logged in as them is logged out.
+
+    :raises CodeRefused: if the proof was used, has ended, or nobody has this address
+    :raises PasswordRefused: if the password is weak
+    """
+    proof = _usable(proof, now)
+    user = person_at(proof.address)
+    if user is None:
+        raise _ended()
+    _set_password(user, password)
+    user.save(update_fields=["password"])
+    _use(proof, now)
+    record(PersonChanged(user_id=user.pk), by=actor_of(user), at=now)
     return user
 
 
@@ -233,6 +231,36 @@ def _person(actor: Actor) -> User:
     if actor.user_id is None:
         raise PermissionDenied
     return User.objects.get(pk=actor.user_id)
+
+
+def _usable(proof: SignUpCode, now: datetime) -> SignUpCode:
+    proof = SignUpCode.objects.lock(proof)
+    if (
+        proof.proved_at is None
+        or proof.used_at is not None
+        or now >= proof.proved_at + rules.PROOF_LASTS
+    ):
+        raise _ended()
+    return proof
+
+
+def _use(proof: SignUpCode, now: datetime) -> None:
+    proof.used_at = now
+    proof.save(update_fields=["used_at"])
+
+
+def _set_password(user: User, password: str) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as weak:
+        raise PasswordRefused(" ".join(weak.messages), field="password") from weak
+    user.set_password(password)
+
+
+def _ended() -> CodeRefused:
+    return CodeRefused(
+        _("This code has ended. Ask for a new one."), code="code_ended", field="code"
+    )
 
 
 def _keyed(text: str) -> bytes:
