@@ -13,6 +13,7 @@ from marketplace.journal.services import Every, Switchboard
 from marketplace.ledger import events as ledger
 from marketplace.ledger import tasks as ledger_tasks
 from marketplace.logistics import events as logistics
+from marketplace.logistics import tasks as logistics_tasks
 from marketplace.lots import events as lots
 from marketplace.lots import tasks as lots_tasks
 from marketplace.market import events as market
@@ -64,7 +65,7 @@ SWITCHBOARD = Switchboard(
         pricing.LotValued: [],
         freight.QuotesRequested: [],
         freight.QuotesOffered: [],
-        freight.QuoteChosen: [],
+        freight.QuoteChosen: [logistics_tasks.on_quote_chosen],
         market.AuctionScheduled: [],
         market.AuctionOpened: [],
         market.BidPlaced: [],
@@ -75,15 +76,15 @@ SWITCHBOARD = Switchboard(
         market.WinnerDefaulted: [],
         deals.DealOpened: [],
         deals.DealSigned: [],
-        deals.DealFunded: [market_tasks.on_deal_funded],
+        deals.DealFunded: [market_tasks.on_deal_funded, logistics_tasks.on_deal_funded],
         deals.LotWeighed: [],
         deals.DealAdjusted: [],
         deals.DealAccepted: [],
         deals.DealRejected: [],
-        deals.DealSettled: [],
-        deals.DealDefaulted: [market_tasks.on_deal_defaulted],
-        deals.DealCancelled: [market_tasks.on_deal_cancelled],
-        deals.DealReturned: [],
+        deals.DealSettled: [logistics_tasks.on_deal_settled],
+        deals.DealDefaulted: [market_tasks.on_deal_defaulted, logistics_tasks.on_deal_defaulted],
+        deals.DealCancelled: [market_tasks.on_deal_cancelled, logistics_tasks.on_deal_cancelled],
+        deals.DealReturned: [logistics_tasks.on_deal_returned],
         deals.CancellationAsked: [],
         deals.DisputeOpened: [],
         deals.DisputeEnded: [],
@@ -105,6 +106,7 @@ SWITCHBOARD = Switchboard(
         "market.open": market_tasks.open_one,
         "market.close": market_tasks.close_one,
         "market.expire": market_tasks.expire_one,
+        "logistics.render_documents": logistics_tasks.render_documents,
         "certificates.issue": certificates_tasks.issue_certificate,
         "certificates.sign_status_list": certificates_tasks.sign_status_list,
     },

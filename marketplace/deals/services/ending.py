@@ -7,7 +7,6 @@ from django.db import transaction
 
 from marketplace.accounts import services as accounts
 from marketplace.accounts.actors import SYSTEM, Actor
-from marketplace.core.models import AlreadyMovedOn
 from marketplace.deals import rules
 from marketplace.deals.events import DealAccepted, DealReturned, DealSettled
 from marketplace.deals.models import Deal, Weighing
@@ -43,17 +42,13 @@ def settle(deal: Deal, *, now: datetime, by: Actor = SYSTEM) -> Deal:
     if deal.status in (Deal.Status.SETTLED, Deal.Status.PROCESSED, Deal.Status.CERTIFIED):
         return deal
     deal.enter(Deal.Status.SETTLED)
-    pay(deal, due=final_price_of(deal), now=now)
+    if deal.final_price is None:
+        raise LookupError(f"Deal {deal.pk} was accepted without a price.")
+    pay(deal, due=deal.final_price, now=now)
     deal.settled_at = now
     deal.save(update_fields=["status", "settled_at", "paid_out"])
     record(DealSettled(deal_id=deal.pk), by=by, at=now)
     return deal
-
-
-def final_price_of(deal: Deal) -> Decimal:
-    if deal.final_price is None:
-        raise AlreadyMovedOn
-    return deal.final_price
 
 
 def end_accepted(

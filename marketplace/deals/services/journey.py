@@ -125,7 +125,7 @@ def weigh(
         tare_kg=to_the_gram(tare_kg),
         net_kg=net_kg,
         weighed_for_id=weighed_for,
-        weighed_by_id=actor.user_id,
+        weighed_by_id=actor.user_id,  # type: ignore[misc]  # who acts for an organisation is a user
         weighed_at=now,
         photo=photo or "",
         request_id=request_id,
