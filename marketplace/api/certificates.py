@@ -61,7 +61,7 @@ class OutputIn(serializers.Serializer[Any]):
 class ReportIn(RequestIdIn):
     kind = serializers.ChoiceField(choices=ProcessingReport.Kind.choices)
     input_kg = serializers.DecimalField(**KG)
-    outputs = OutputIn(many=True, max_length=40)
+    outputs = serializers.ListField(child=OutputIn(), max_length=40)
     residue_kg = serializers.DecimalField(**KG)
     loss_kg = serializers.DecimalField(**KG)
     processed_on = serializers.DateField()

@@ -13,14 +13,14 @@ from typing import Any
 import segno
 import typst
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_percent
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from .rules.codes import letters_to_compare, spaced
 from .rules.credentials import Facts
 from .rules.mass_balance import STAGE_OF, Stage
-from .wording import MATERIALS, TITLES, country_name
+from .wording import MATERIALS, TITLES, country_name, number_text
 
 HERE = Path(__file__).parent
 FONTS = HERE / "fonts"
@@ -176,7 +176,7 @@ def _rows(facts: Facts) -> list[Shown]:
 
 
 def _mass(mass_kg: Decimal) -> str:
-    return f"{format_decimal(mass_kg, '#,##0.###', locale=_locale())} kg"
+    return f"{number_text(mass_kg)} kg"
 
 
 def _share(share: Decimal) -> str:

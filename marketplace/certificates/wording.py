@@ -1,6 +1,9 @@
 """How this room says things to people, in their language. What a certificate says to machines is in ``rules``."""
 
+from decimal import Decimal
+
 from babel import Locale
+from babel.numbers import format_decimal
 from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -48,6 +51,12 @@ ANSWERS = {
     Answer.NOT_FOUND: _("Not found"),
     Answer.UNKNOWN_ISSUER: _("Issued by somebody else"),
 }
+
+
+def number_text(amount: Decimal) -> str:
+    """Write an exact number as the reader's language does, without idle zeros."""
+    language = (get_language() or "en").replace("-", "_")
+    return format_decimal(amount, "#,##0.###", locale="en_001" if language == "en" else language)
 
 
 def country_name(code: str) -> str:

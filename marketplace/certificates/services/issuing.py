@@ -32,6 +32,7 @@ from marketplace.certificates.rules.decentralized_ids import key_id
 from marketplace.certificates.rules.signatures import sign
 from marketplace.core.errors import Refused
 from marketplace.deals.models import Deal
+from marketplace.deals.services import mark_certified
 from marketplace.journal.services import record
 
 from . import processing
@@ -146,6 +147,7 @@ def store_certificate(made: Prepared | Contradicted, *, now: datetime) -> Certif
         )
         for paper in made.papers
     )
+    mark_certified(deal, by=SYSTEM, now=now)
     report.enter(ProcessingReport.Status.PROVED)
     report.decided_at = now
     report.save(update_fields=["status", "decided_at"])
@@ -179,7 +181,7 @@ def _still_true(report: ProcessingReport, deal: Deal) -> None:
     left_kg = queries.left_to_report(deal)
     if left_kg < 0:
         raise processing.MoreThanAccepted(left_kg + report.input_kg)
-    processing.licence_on(deal, report.processed_on)
+    processing.licence_on(deal, report.kind, report.processed_on)
 
 
 def _refuse(report: ProcessingReport, found: Contradicted, *, now: datetime) -> None:

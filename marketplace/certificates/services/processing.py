@@ -23,10 +23,13 @@ from marketplace.certificates.rules.mass_balance import (
     Wrong,
     balance,
 )
+from marketplace.certificates.wording import number_text
 from marketplace.core.errors import Refused
 from marketplace.core.locks import lock_word
 from marketplace.deals.models import Deal, Weighing
+from marketplace.deals.services import mark_processed
 from marketplace.journal.services import enqueue, record
+from marketplace.reference.models import LicenceType
 
 ISSUE = "certificates.issue"
 AHEAD_OF_UTC = timedelta(hours=14)
@@ -56,7 +59,7 @@ class MoreThanAccepted(ProcessingRefused):
     def __init__(self, left_kg: Decimal) -> None:
         super().__init__(
             _("Of this deal %(left)s kg are left to report. Enter at most that.")
-            % {"left": max(left_kg, Decimal(0))},
+            % {"left": number_text(max(left_kg, Decimal(0)))},
             field="input_kg",
         )
 
@@ -111,7 +114,7 @@ def report_processing(
     left_kg = queries.left_to_report(deal)
     if input_kg > left_kg:
         raise MoreThanAccepted(left_kg)
-    licence = licence_on(deal, processed_on)
+    licence = licence_on(deal, kind, processed_on)
 
     report = ProcessingReport.objects.create(
         deal=deal,
@@ -130,6 +133,7 @@ def report_processing(
         ReportOutput(report=report, material=o.material, mass_kg=o.mass_kg, units=o.units)
         for o in outputs
     )
+    mark_processed(deal, by=actor, now=now)
     enqueue(ISSUE, {"report": report.pk}, now=now, dedupe_key=f"certificate:{report.pk}")
     record(
         ProcessingReported(
@@ -159,21 +163,27 @@ def has_come_so_far(deal: Deal) -> None:
         raise NotReady(_("A dispute is open. Report once it has been settled."))
 
 
-def licence_on(deal: Deal, day: date) -> Licence:
+def licence_on(deal: Deal, kind: str, day: date) -> Licence:
     """Return the buyer's licence that covers these batteries on a day. What was begun may be finished after it lapsed.
 
     The licence of the deal counts for a lot whose chemistry nobody knew: it was checked when the bid was placed.
 
     :raises NotLicensedThatDay: if there is none
     """
-    held = Licence.objects.filter(organisation=deal.buyer_id)
+    act = (
+        LicenceType.Use.REPURPOSE
+        if kind == ProcessingReport.Kind.REPURPOSED
+        else LicenceType.Use.RECEIVE
+    )
+    held = Licence.objects.filter(organisation=deal.buyer_id).may_finish(act, on=day)
     chemistry = deal.lot.chemistry_id
-    for licence in held.may_finish("receive", on=day).order_by("-valid_until", "pk"):
+    for licence in held.order_by("-valid_until", "pk"):
         if chemistry in licence.materials or licence.pk == deal.licence_id:
             return licence
     raise NotLicensedThatDay(
         _(
-            "No licence of yours covered these batteries on that day. Correct the day, or add the licence."
+            "No licence of yours covered this work with these batteries on that day."
+            " Correct the day, or add the licence under Licences."
         ),
         field="processed_on",
     )
@@ -235,4 +245,4 @@ def _what_is_wrong(imbalance: Imbalance) -> str:
             "%(kg)s kg of the input are not accounted for. Add them to residue or loss, or correct the outputs."
         ),
     }
-    return sentences[imbalance.wrong] % {"kg": imbalance.difference_kg}
+    return sentences[imbalance.wrong] % {"kg": number_text(imbalance.difference_kg)}
