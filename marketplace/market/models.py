@@ -24,6 +24,10 @@ class AuctionQuerySet(RowQuerySet["Auction"]):
     def due_to_close(self, now: datetime) -> Self:
         return self.filter(status=Auction.Status.OPEN, closes_at__lte=now)
 
+    def undecided(self, now: datetime) -> Self:
+        """Where the seller let the time to decide pass."""
+        return self.filter(status=Auction.Status.SELLER_DECISION, decide_by__lte=now)
+
 
 class Auction(Staged):
     """One attempt to sell one lot. Its terms never change once it is open; the clock only moves later.
@@ -80,6 +84,7 @@ class Auction(Staged):
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     request_id = models.UUIDField()
     closed_at = models.DateTimeField(null=True)
+    decide_by = models.DateTimeField(null=True, help_text="Until when the seller may decide.")
 
     objects = AuctionQuerySet.as_manager()
 
@@ -128,7 +133,20 @@ class Auction(Staged):
                 | (~Q(status__in=["SCHEDULED", "OPEN"]) & Q(closed_at__isnull=False)),
                 name="auction_is_dated_once_closed",
             ),
+            models.CheckConstraint(
+                condition=~Q(status="SELLER_DECISION") | Q(decide_by__isnull=False),
+                name="auction_decision_has_a_deadline",
+            ),
+            models.CheckConstraint(
+                condition=Q(mode="OPEN")
+                | ~Q(status__in=["SCHEDULED", "OPEN"])
+                | Q(leader=None, bid_count=0),
+                name="auction_sealed_shows_nothing",
+            ),
             models.UniqueConstraint(fields=["lot", "attempt"], name="auction_attempt_counts_once"),
+            models.UniqueConstraint(
+                fields=["lot", "request_id"], name="auction_request_counts_once"
+            ),
             models.UniqueConstraint(
                 fields=["lot"],
                 condition=Q(status__in=["SCHEDULED", "OPEN", "SELLER_DECISION", "AWARDED"]),
@@ -143,6 +161,11 @@ class Auction(Staged):
                 fields=["opens_at", "id"],
                 condition=Q(status="SCHEDULED"),
                 name="auction_due_to_open",
+            ),
+            models.Index(
+                fields=["decide_by", "id"],
+                condition=Q(status="SELLER_DECISION"),
+                name="auction_undecided",
             ),
         ]
 
@@ -185,10 +208,21 @@ class Bid(models.Model):
                 fields=["bidder", "request_id"], name="bid_request_counts_once"
             ),
         ]
-        indexes = [models.Index(fields=["auction", "-maximum", "id"], name="bid_best_first")]
+        indexes = [
+            models.Index(fields=["auction", "-maximum", "id"], name="bid_best_first"),
+            models.Index(fields=["bidder", "-id"], name="bid_by_bidder"),
+        ]
 
     def __str__(self) -> str:
         return f"Bid #{self.pk}"
+
+
+class DepositQuerySet(RowQuerySet["Deposit"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """Bidders see their own: who paid a deposit for a sealed auction is nobody else's business."""
+        if actor.organisation_id is None:
+            return self.none()
+        return self.filter(bidder_id=actor.organisation_id)
 
 
 class Deposit(models.Model):
@@ -206,11 +240,18 @@ class Deposit(models.Model):
     held_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
+    objects = DepositQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=["HELD", "RELEASED", "FORFEITED"]),
                 name="deposit_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="HELD", ended_at=None)
+                | Q(status__in=["RELEASED", "FORFEITED"], ended_at__isnull=False),
+                name="deposit_is_dated_once_ended",
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="deposit_is_not_negative"),
             models.UniqueConstraint(fields=["auction", "bidder"], name="deposit_held_once"),
@@ -241,7 +282,7 @@ class Award(Staged):
 
     NEXT = {
         Status.STANDBY: frozenset({Status.WON, Status.RELEASED}),
-        Status.WON: frozenset({Status.DEFAULTED}),
+        Status.WON: frozenset({Status.DEFAULTED, Status.RELEASED}),
         Status.DEFAULTED: frozenset(),
         Status.RELEASED: frozenset(),
     }

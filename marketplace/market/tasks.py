@@ -1,0 +1,90 @@
+"""Doors for machines. Work is found by state, and done in one transaction a row."""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from marketplace.core.clock import database_clock
+from marketplace.journal.services import Finish, enqueue
+
+from . import services
+from .models import Auction, Award
+
+
+class AboutDeal(Protocol):
+    """What happened to a deal. The room of deals lies above: its events arrive, but are not imported."""
+
+    deal_id: int
+
+
+class BrokenDeal(AboutDeal, Protocol):
+    by_buyer: bool
+
+
+def open_due(payload: dict[str, Any]) -> Finish:
+    """Every few seconds: queue the opening of every planned auction whose time has come."""
+    return lambda now: _queue(
+        "market.open", Auction.objects.due_to_open(now).values_list("pk", "opens_at"), now
+    )
+
+
+def close_due(payload: dict[str, Any]) -> Finish:
+    """Every few seconds: queue the closing of every auction whose time is over.
+
+    One job each, so that one that fails holds up none of the others, and stands before the operator.
+    """
+    return lambda now: _queue(
+        "market.close", Auction.objects.due_to_close(now).values_list("pk", "closes_at"), now
+    )
+
+
+def decisions_due(payload: dict[str, Any]) -> Finish:
+    """Every few seconds: queue the end of every decision that a seller let pass."""
+    return lambda now: _queue(
+        "market.expire", Auction.objects.undecided(now).values_list("pk", "decide_by"), now
+    )
+
+
+def open_one(payload: dict[str, Any]) -> Finish:
+    """Job: open one planned auction."""
+    auction = Auction.objects.get(pk=payload["auction"])
+    return lambda _now: _done(services.open_planned_auction(auction, clock=database_clock))
+
+
+def close_one(payload: dict[str, Any]) -> Finish:
+    """Job: close one auction."""
+    auction = Auction.objects.get(pk=payload["auction"])
+    return lambda _now: _done(services.close_auction(auction, clock=database_clock))
+
+
+def expire_one(payload: dict[str, Any]) -> Finish:
+    """Job: end one decision that the seller let pass."""
+    auction = Auction.objects.get(pk=payload["auction"])
+    return lambda _now: _done(services.expire_decision(auction, clock=database_clock))
+
+
+def on_deal_funded(event: AboutDeal, at: datetime) -> None:
+    """The price is held: nobody needs to stand by any more."""
+    services.end_ladder(Award.objects.get(deal=event.deal_id), sold=True, now=at)
+
+
+def on_deal_defaulted(event: BrokenDeal, at: datetime) -> None:
+    """A buyer who does not pay makes room for the next; a seller who does not deliver ends the sale."""
+    award = Award.objects.get(deal=event.deal_id)
+    if event.by_buyer:
+        services.advance_ladder(award, now=at)
+    else:
+        services.end_ladder(award, sold=False, now=at)
+
+
+def on_deal_cancelled(event: AboutDeal, at: datetime) -> None:
+    """Both sides agreed to let it be."""
+    services.end_ladder(Award.objects.get(deal=event.deal_id), sold=False, now=at)
+
+
+def _queue(kind: str, due: Any, now: datetime) -> None:
+    for pk, moment in due:
+        enqueue(kind, {"auction": pk}, now=now, dedupe_key=f"{kind}:{pk}:{moment.isoformat()}")
+
+
+def _done(_result: object) -> None:
+    return None
