@@ -75,3 +75,14 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} of {self.notice_id}"
+
+
+class Preference(models.Model):
+    """Which copies of their notices a person wants beside the inbox. Without a row: all."""
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="notice_preference")
+    email = models.BooleanField(_("by e-mail"), default=True)
+    text_messages = models.BooleanField(_("by text message"), default=True)
+
+    def __str__(self) -> str:
+        return f"preference of {self.user_id}"

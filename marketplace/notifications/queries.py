@@ -1,0 +1,8 @@
+"""What pages ask about messages."""
+
+from .models import Notice
+
+
+def unread_count(user_id: int | None) -> int:
+    """Return how many notices a person has not read yet, for the number beside the bell."""
+    return Notice.objects.filter(user_id=user_id).unread().count() if user_id else 0
