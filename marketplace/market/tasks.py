@@ -1,9 +1,12 @@
-"""Doors for machines. Work is found by state, and done in one transaction a row."""
+"""Doors for machines. Work is found by state, and done in one transaction a row.
+
+The time of a job is read before it waits for the auction's lock. That is safe for what ends an auction: too early a time
+only leaves it to the next tick. A bid must not do so (``services.place_bid``).
+"""
 
 from datetime import datetime
 from typing import Any, Protocol
 
-from marketplace.core.clock import database_clock
 from marketplace.journal.services import Finish, enqueue
 
 from . import services
@@ -47,19 +50,19 @@ def decisions_due(payload: dict[str, Any]) -> Finish:
 def open_one(payload: dict[str, Any]) -> Finish:
     """Job: open one planned auction."""
     auction = Auction.objects.get(pk=payload["auction"])
-    return lambda _now: _done(services.open_planned_auction(auction, clock=database_clock))
+    return lambda now: _done(services.open_planned_auction(auction, clock=lambda: now))
 
 
 def close_one(payload: dict[str, Any]) -> Finish:
     """Job: close one auction."""
     auction = Auction.objects.get(pk=payload["auction"])
-    return lambda _now: _done(services.close_auction(auction, clock=database_clock))
+    return lambda now: _done(services.close_auction(auction, clock=lambda: now))
 
 
 def expire_one(payload: dict[str, Any]) -> Finish:
     """Job: end one decision that the seller let pass."""
     auction = Auction.objects.get(pk=payload["auction"])
-    return lambda _now: _done(services.expire_decision(auction, clock=database_clock))
+    return lambda now: _done(services.expire_decision(auction, clock=lambda: now))
 
 
 def on_deal_funded(event: AboutDeal, at: datetime) -> None:

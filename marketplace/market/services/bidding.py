@@ -18,7 +18,6 @@ from marketplace.core.locks import lock_word
 from marketplace.core.money import payable
 from marketplace.journal.services import record
 from marketplace.ledger import services as ledger
-
 from marketplace.market import rules
 from marketplace.market.events import BidPlaced
 from marketplace.market.models import Auction, Bid, Deposit

@@ -12,7 +12,6 @@ from marketplace.journal.services import record
 from marketplace.ledger import services as ledger
 from marketplace.lots import services as lots
 from marketplace.lots.models import Lot
-
 from marketplace.market import rules
 from marketplace.market.events import AuctionClosed, LotAwarded, SellerMustDecide, WinnerDefaulted
 from marketplace.market.models import Auction, Award, Bid, Deposit

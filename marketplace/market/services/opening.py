@@ -14,11 +14,10 @@ from marketplace.core.money import payable
 from marketplace.journal.services import record
 from marketplace.lots import services as lots
 from marketplace.lots.models import Lot
-from marketplace.reference.queries import parameters
-
 from marketplace.market import rules
 from marketplace.market.events import AuctionOpened, AuctionScheduled, AuctionWithdrawn
 from marketplace.market.models import Auction, Bid
+from marketplace.reference.queries import parameters
 
 
 class AuctionRefused(Refused):
