@@ -11,13 +11,14 @@ import segno
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import condition, require_POST, require_safe
@@ -138,49 +139,53 @@ def certificate_paper(request: WebRequest, code: str) -> HttpResponse | FileResp
     return FileResponse(paper.file.open(), content_type="application/pdf", filename=name)
 
 
-class CheckForm(forms.Form):
+class NumberForm(forms.Form):
     code = forms.CharField(
         label=lazy("Number"),
         max_length=60,
-        required=False,
         help_text=lazy("12 letters and digits, as on the paper: K7Q2-M9XT-4RBC"),
-    )
-    file = forms.FileField(
-        label=lazy("Or the file"),
-        required=False,
-        help_text=lazy("The PDF, or the file inside it that ends in .jwt or .json."),
-        widget=forms.FileInput(attrs={"accept": ".pdf,.jwt,.json,.txt"}),
+        error_messages={"required": lazy("Enter the number that stands on the paper.")},
     )
 
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file and file.size > queries.LARGEST_FILE:
+
+class FileForm(forms.Form):
+    file = forms.FileField(
+        label=lazy("Or the file"),
+        help_text=lazy("The PDF, or the file inside it that ends in .jwt or .json."),
+        widget=forms.FileInput(attrs={"accept": ".pdf,.jwt,.json,.txt"}),
+        error_messages={"required": lazy("Choose the file that you were given.")},
+    )
+
+    def clean_file(self) -> UploadedFile:
+        file: UploadedFile = self.cleaned_data["file"]
+        if (file.size or 0) > queries.LARGEST_FILE:
             raise forms.ValidationError(
                 _("That file is larger than any certificate of ours (1 MB). Choose another one.")
             )
         return file
 
-    def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or {}
-        if not self.errors and not said.get("code") and not said.get("file"):
-            raise forms.ValidationError(_("Enter the number, or choose the file."))
-        return said
-
 
 @or_try_later
 def verify(request: WebRequest) -> HttpResponse:
     """Check a number, or a file."""
-    asked = request.POST if request.method == "POST" else request.GET or None
-    form = CheckForm(asked, request.FILES or None)
-    if asked is None or not form.is_valid():
-        status = 422 if form.is_bound else 200
-        return page(request, "web/certificates/verify.html", {"form": form}, status=status)
-    if file := form.cleaned_data["file"]:
+    sent = request.POST if request.method == "POST" else request.GET
+    by_number = NumberForm(sent if "code" in sent else None)
+    brings_file = request.method == "POST" and "code" not in sent
+    by_file = FileForm(sent, request.FILES) if brings_file else FileForm()
+    if by_file.is_valid():
+        file = by_file.cleaned_data["file"]
         return _answer(request, queries.check_file(file.read()), from_file=file.name)
-    typed = form.cleaned_data["code"]
-    if exact := codes.read_code(typed):
-        return go(request, "certificate", exact)
-    return _answer(request, queries.check_code(typed))
+    if by_number.is_valid():
+        typed = by_number.cleaned_data["code"]
+        exact = codes.read_code(typed)
+        return (
+            go(request, "certificate", exact)
+            if exact
+            else _answer(request, queries.check_code(typed))
+        )
+    context = {"by_number": by_number, "by_file": by_file}
+    status = 422 if by_number.is_bound or by_file.is_bound else 200
+    return page(request, "web/certificates/verify.html", context, status=status)
 
 
 @require_safe
@@ -251,7 +256,9 @@ def _answer(request: HttpRequest, checked: Checked, *, from_file: str = "") -> H
             "collected_in": country_name(checked.facts.collected_in),
             "processed_in": country_name(checked.facts.processed_in),
             "qr": _qr(f"{settings.SITE_URL}{reverse('certificate', args=[checked.code])}"),
-            "languages_printed": [paper.language for paper in checked.certificate.papers.all()],
+            "languages_printed": [
+                get_language_info(paper.language) for paper in checked.certificate.papers.all()
+            ],
         }
     unknown = checked.answer is Answer.NOT_FOUND and not from_file
     status = 404 if unknown else 200
@@ -306,14 +313,11 @@ def certificates(request: WebRequest) -> HttpResponse:
 
 
 class OutputForm(forms.Form):
-    material = forms.ChoiceField(
-        label=lazy("What"), choices=[("", "–"), *Material.choices], required=False
-    )
+    material = forms.ChoiceField(label=lazy("What"), choices=[("", "–"), *Material.choices])
     mass_kg = forms.DecimalField(
         label=lazy("Mass"),
         max_digits=10,
         decimal_places=3,
-        required=False,
         localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
@@ -325,14 +329,8 @@ class OutputForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
 
-    def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or {}
-        if bool(said.get("material")) != (said.get("mass_kg") is not None) and not self.errors:
-            raise forms.ValidationError(_("Give each row both a material and a mass, or neither."))
-        return said
 
-
-OutputForms = forms.formset_factory(OutputForm, extra=4, max_num=22, absolute_max=30)
+OutputForms = forms.formset_factory(OutputForm, extra=3, max_num=22, absolute_max=30)
 DECIMAL = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
 

@@ -265,10 +265,12 @@ def test_a_file_that_is_too_large_is_refused_beside_its_field(passer_by, keys_di
 
 
 def test_nothing_brought_is_asked_for(passer_by, keys_dir):
-    response = passer_by.post("/verify/", {})
+    without_number = passer_by.post("/verify/", {"code": ""})
+    without_file = passer_by.post("/verify/", {"file": ""})
 
-    assert response.status_code == 422
-    assert "Enter the number" in response.content.decode()
+    assert without_number.status_code == without_file.status_code == 422
+    assert "Enter the number" in without_number.content.decode()
+    assert "Choose the file" in without_file.content.decode()
     assert passer_by.get("/verify/").status_code == 200
 
 
