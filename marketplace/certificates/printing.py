@@ -49,14 +49,14 @@ def certificate_pdf(
     inputs = {"signed": signed, "qr": _qr(page_url)}
     text = json.dumps({**said, "language": language}, ensure_ascii=False)
     if not _missing(text):
-        return _typeset(text, inputs, at=facts.issued_at)
+        return _typeset(text, inputs, at=facts.valid_from)
     try:
-        return _typeset(text, inputs, at=facts.issued_at, may_use_system_fonts=True)
+        return _typeset(text, inputs, at=facts.valid_from, may_use_system_fonts=True)
     except typst.TypstError:
         # No font here has these letters. The attached credential and the page have them.
         missing = _missing(text)
         seen = "".join("?" if sign in missing else sign for sign in text)
-        return _typeset(seen, inputs, at=facts.issued_at)
+        return _typeset(seen, inputs, at=facts.valid_from)
 
 
 def _typeset(
@@ -125,7 +125,7 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
         (_("Mass that went in"), _mass(facts.input_kg)),
         (_("Recovered"), _share(facts.recovered_share)),
         (_("Processed on"), format_date(facts.processed_on, "long", locale=_locale())),
-        (_("Issued on"), format_date(facts.issued_at.date(), "long", locale=_locale())),
+        (_("Certified on"), format_date(facts.valid_from.date(), "long", locale=_locale())),
     ]
 
 

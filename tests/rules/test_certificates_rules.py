@@ -81,7 +81,7 @@ def claim(kind=RECYCLED, outputs=None):
 
 
 def credential(**changes):
-    document = conformity_credential(claim(), issuer=ISSUER, status=STATUS, issued_at=NOON)
+    document = conformity_credential(claim(), issuer=ISSUER, status=STATUS, valid_from=NOON)
     return document | changes
 
 
@@ -327,7 +327,7 @@ def valid(document, schema):
 )
 def test_a_certificate_is_valid_by_the_schemas_of_w3c_and_untp(kind, outputs):
     document = conformity_credential(
-        claim(kind, outputs), issuer=ISSUER, status=STATUS, issued_at=NOON
+        claim(kind, outputs), issuer=ISSUER, status=STATUS, valid_from=NOON
     )
 
     valid(document, "untp/0.7.0/schema/ConformityCredential.json")
@@ -374,11 +374,11 @@ def test_a_certificate_does_not_claim_more_than_is_true():
 )
 def test_what_a_certificate_says_can_be_read_back_from_its_bytes(kind, outputs):
     said = claim(kind, outputs)
-    document = conformity_credential(said, issuer=ISSUER, status=STATUS, issued_at=NOON)
+    document = conformity_credential(said, issuer=ISSUER, status=STATUS, valid_from=NOON)
 
     facts = facts_of(json.loads(json.dumps(document)))
 
-    assert (facts.code, facts.kind, facts.issued_at) == (said.code, kind, NOON)
+    assert (facts.code, facts.kind, facts.valid_from) == (said.code, kind, NOON)
     assert list(facts.outputs) == list(said.outputs)
     assert (facts.input_kg, facts.residue_kg, facts.loss_kg) == (Decimal("112.4"), 30, 8)
     assert facts.recovered_share == said.balance.recovered_share

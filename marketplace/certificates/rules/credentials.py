@@ -125,7 +125,7 @@ def number(amount: Decimal) -> int | float:
 
 
 def conformity_credential(
-    claim: Claim, *, issuer: Issuer, status: StatusPlace, issued_at: datetime
+    claim: Claim, *, issuer: Issuer, status: StatusPlace, valid_from: datetime
 ) -> Json:
     """Return the certificate as a UNTP Digital Conformity Credential.
 
@@ -138,7 +138,7 @@ def conformity_credential(
         "type": ["DigitalConformityCredential", "VerifiableCredential"],
         "id": page,
         "issuer": {"type": ["CredentialIssuer"], "id": issuer.did, "name": issuer.name},
-        "validFrom": timestamp(issued_at),
+        "validFrom": timestamp(valid_from),
         "name": f"{NAMES[claim.kind]} {claim.code}",
         "credentialStatus": untp_status(status),
         "credentialSubject": _attestation(claim, issuer=issuer, page=page),
@@ -209,7 +209,7 @@ class Facts:
     collected_in: str
     processed_in: str
     processed_on: date
-    issued_at: datetime
+    valid_from: datetime
     input_kg: Decimal
     residue_kg: Decimal
     loss_kg: Decimal
@@ -261,7 +261,7 @@ def _facts(credential: Json) -> Facts:
         collected_in=collected_in,
         processed_in=processed_in,
         processed_on=date.fromisoformat(assessment["assessmentDate"]),
-        issued_at=datetime.fromisoformat(credential["validFrom"]),
+        valid_from=datetime.fromisoformat(credential["validFrom"]),
         input_kg=measured["input"],
         residue_kg=measured["residue"],
         loss_kg=measured["loss"],

@@ -58,7 +58,6 @@ class Prepared:
     kid: str
     list_id: int
     index: int
-    issued_at: datetime
     papers: tuple[Paper, ...]
 
 
@@ -74,7 +73,8 @@ class Contradicted:
 def prepare_certificate(report_id: int, *, now: datetime) -> Prepared | Contradicted | None:
     """Build, sign and print the certificate of a report. The slow part: call outside a transaction.
 
-    Leaves no trace but files that nothing refers to. Returns None if the report has been decided already.
+    The certificate is valid from the moment of the report: how long the job waited for a key or a worker says nothing
+    about the batteries. Leaves no trace but files that nothing refers to. Returns None if the report has been decided already.
 
     :raises KeyUnusable: if there is no usable signing key
     """
@@ -94,7 +94,7 @@ def prepare_certificate(report_id: int, *, now: datetime) -> Prepared | Contradi
         _claim(report, code),
         issuer=issuer,
         status=StatusPlace(list_url(place.status_list_id), place.status_index),
-        issued_at=now,
+        valid_from=report.submitted_at,
     )
     signed = sign(document, key=key, did=issuer.did)
     kid = key_id(issuer.did, key)
@@ -102,9 +102,7 @@ def prepare_certificate(report_id: int, *, now: datetime) -> Prepared | Contradi
         _print(document, signed, kid=kid, language=language)
         for language, _name in settings.LANGUAGES
     )
-    return Prepared(
-        report_id, code, signed, kid, place.status_list_id, place.status_index, now, papers
-    )
+    return Prepared(report_id, code, signed, kid, place.status_list_id, place.status_index, papers)
 
 
 @transaction.atomic
@@ -139,7 +137,7 @@ def store_certificate(made: Prepared | Contradicted, *, now: datetime) -> Certif
         kid=made.kid,
         status_list_id=made.list_id,
         status_index=made.index,
-        issued_at=made.issued_at,
+        issued_at=now,
     )
     CertificatePaper.objects.bulk_create(
         CertificatePaper(
