@@ -1,14 +1,18 @@
 """What other rooms, and the questions of the intake, ask about lots."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 
 from django.db.models import Sum
+from PIL import Image
 
 from marketplace.reference.models import Chemistry, PackModel
+from marketplace.reference.queries import parameter
 
-from .models import Lot
+from . import rules
+from .models import Lot, LotPhoto
 
 LISTING_WINDOW = timedelta(days=30)
 
@@ -52,3 +56,34 @@ def unit_masses_kg(origin: str, chemistry: Chemistry | None) -> Sequence[Decimal
             chemistry__family=chemistry.family
         )
     return [pack.mass_kg / pack.units for pack in packs]
+
+
+def amounts_disagree(lot: Lot, *, on: date) -> bool:
+    """Tell whether the lot's weighed mass and its energy cannot both be right."""
+    if lot.mass_kg is None or lot.mass_is_estimated or lot.energy_kwh is None:
+        return False
+    kind = presumed_chemistry(lot)
+    return rules.amounts_disagree(
+        lot.mass_kg,
+        lot.energy_kwh,
+        wh_per_kg_low=kind.pack_wh_per_kg_low,
+        wh_per_kg_high=kind.pack_wh_per_kg_high,
+        gap=parameter("RATING_GAP", on),
+    )
+
+
+def picture_of(photo: LotPhoto, *, width: int) -> bytes:
+    """Return a photo as JPEG, made smaller if it is wider than asked for.
+
+    :raises FileNotFoundError: if its file is gone
+    """
+    with photo.file.open() as kept:
+        if photo.width <= width:
+            whole: bytes = kept.read()
+            return whole
+        with Image.open(kept, formats=["JPEG"]) as opened:
+            opened.draft("RGB", (width, width))
+            opened.thumbnail((width, 10 * width))
+            small = BytesIO()
+            opened.save(small, "JPEG", quality=76, optimize=True)
+    return small.getvalue()

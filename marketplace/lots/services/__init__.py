@@ -1,6 +1,7 @@
 """What can be done with a lot: the five questions of the intake, and one function per arrow of its life."""
 
 from .intake import (
+    EDITABLE,
     AmountRefused,
     LotIncomplete,
     LotNotEditable,
@@ -15,6 +16,7 @@ from .intake import (
     answer_origin,
     answer_place,
     answer_triage,
+    answered,
     declare_and_submit,
     remove_photo,
     start_lot,
@@ -48,6 +50,7 @@ from .moves import (
 )
 
 __all__ = [
+    "EDITABLE",
     "AmountRefused",
     "LotIncomplete",
     "LotNotEditable",
@@ -64,6 +67,7 @@ __all__ = [
     "answer_place",
     "answer_question",
     "answer_triage",
+    "answered",
     "ask_seller",
     "call_safety_pickup",
     "declare_and_submit",

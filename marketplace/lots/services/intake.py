@@ -170,10 +170,12 @@ def answer_amount(
     mass_kg: Decimal | None = None,
     energy_kwh: Decimal | None = None,
     units: int | None = None,
+    state_of_health: Decimal | None = None,
     now: datetime,
 ) -> Lot:
     """Say how much it is: kilograms, kilowatt hours or units. Without kilograms they are estimated.
 
+    :param state_of_health: measured share of the rated capacity, 0 to 1.2; nothing leaves it as it is
     :raises PermissionDenied: if the actor does not act for the seller
     :raises AmountRefused: if nothing is given, or an amount is zero, negative or absurd
     """
@@ -191,6 +193,7 @@ def answer_amount(
     for field, amount, largest in checks:
         if amount is not None:
             _believe(amount, field=field, largest=largest)
+    health = lot.state_of_health if state_of_health is None else _healthy(state_of_health)
     lot.mass_is_estimated = mass_kg is None
     return _change(
         lot,
@@ -199,6 +202,7 @@ def answer_amount(
         mass_kg=None if mass_kg is None else to_the_gram(mass_kg),
         energy_kwh=None if energy_kwh is None else to_the_gram(energy_kwh),
         units=units,
+        state_of_health=health,
     )
 
 
@@ -210,11 +214,8 @@ def answer_health(lot: Lot, *, actor: Actor, state_of_health: Decimal | None, no
     :raises AmountRefused: if it is no share between 0 and 120 %
     """
     lot = _open(lot, actor)
-    if state_of_health is not None and not Decimal(0) <= state_of_health <= Decimal("1.2"):
-        raise AmountRefused(
-            _("Give the health as 0 to 120 % of the rated capacity."), field="state_of_health"
-        )
-    return _change(lot, actor, now, state_of_health=state_of_health)
+    health = None if state_of_health is None else _healthy(state_of_health)
+    return _change(lot, actor, now, state_of_health=health)
 
 
 @transaction.atomic
@@ -344,6 +345,14 @@ def _believe(amount: Decimal, *, field: str, largest: Decimal) -> None:
             % {"largest": _plain(largest)},
             field=field,
         )
+
+
+def _healthy(share: Decimal) -> Decimal:
+    if not share.is_finite() or not Decimal(0) <= share <= Decimal("1.2"):
+        raise AmountRefused(
+            _("Give the health as 0 to 120 % of the rated capacity."), field="state_of_health"
+        )
+    return to_the_gram(share)
 
 
 def _plain(amount: Decimal) -> str:
