@@ -55,3 +55,14 @@ def owner_id(organisation: Organisation | int) -> int:
     7
     """
     return organisation if isinstance(organisation, int) else organisation.pk
+
+
+def purpose_words(purpose: str) -> tuple[str, int | None]:
+    """Return what a purpose speaks of, and its number.
+
+    >>> purpose_words("deal:17"), purpose_words("")
+    (('deal', 17), ('', None))
+    """
+    about, _colon, number = purpose.partition(":")
+    number = number.partition(":")[0]
+    return about, int(number) if number.isdecimal() else None

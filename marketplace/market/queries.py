@@ -1,13 +1,15 @@
 """What the services and pages ask about auctions."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from string import ascii_uppercase
 
-from django.db.models import DecimalField, F, OuterRef, Q, Subquery, Value
+from django.db.models import DecimalField, F, Max, Min, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from marketplace.accounts.actors import Actor
+from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Licence, LicenceYear
 from marketplace.lots.models import Lot
 from marketplace.pricing.models import Valuation
@@ -86,3 +88,132 @@ def award_of(auction: Auction, actor: Actor) -> Award | None:
     rows = Award.objects.visible_to(actor).filter(auction=auction)
     mine = rows.filter(bidder_id=actor.organisation_id).first()
     return mine or rows.filter(status=Award.Status.WON).first()
+
+
+SHOWN = 12
+"""How many of the latest bids a page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bid as others may see it: a letter for a name, and what the price became; the maximum is the bidder's own."""
+
+    letter: str
+    is_mine: bool
+    price: Decimal | None
+    maximum: Decimal | None
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionView:
+    """An auction as one actor may see it. Of a sealed one nobody sees more than the terms and their own bids."""
+
+    auction: Auction
+    is_open: bool
+    is_planned: bool
+    is_sealed: bool
+    is_sellers: bool
+    may_bid: bool
+    price: Decimal | None
+    bid_count: int | None
+    reserve_is_met: bool
+    least: Decimal
+    my_maximum: Decimal | None
+    i_lead: bool
+    award: Award | None
+    lines: tuple[Line, ...]
+
+    @property
+    def currency(self) -> str:
+        return self.auction.currency
+
+    @property
+    def i_am_outbid(self) -> bool:
+        return self.my_maximum is not None and not self.i_lead and not self.is_sealed
+
+    @property
+    def etag(self) -> str:
+        """What changes when this page should."""
+        row = self.auction
+        parts = (row.pk, row.status, row.closes_at.timestamp(), self.bid_count, self.my_maximum)
+        award = self.award.status if self.award else ""
+        return "-".join(map(str, (*parts, row.price if self.bid_count is not None else "", award)))
+
+
+def view_of(auction: Auction, actor: Actor, *, now: datetime) -> AuctionView:
+    """Return what one actor may see of an auction. At most four queries, whatever the number of bids."""
+    is_open = auction.status == Auction.Status.OPEN and now < auction.closes_at
+    is_planned = auction.status == Auction.Status.SCHEDULED
+    is_sealed = auction.mode == Auction.Mode.SEALED
+    is_hidden = is_sealed and auction.status in (Auction.Status.SCHEDULED, Auction.Status.OPEN)
+    is_sellers = actor.organisation_id == auction.lot.seller_id
+    mine = Bid.objects.filter(auction=auction, bidder_id=actor.organisation_id)
+    my_maximum = (
+        mine.aggregate(highest=Max("maximum"))["highest"] if actor.organisation_id else None
+    )
+    terms = terms_of(auction)
+    i_lead = not is_hidden and auction.leader_id is not None
+    i_lead = i_lead and auction.leader_id == actor.organisation_id
+    if is_hidden:
+        least = rules.least_sealed_bid(my_maximum, terms)
+    elif i_lead and my_maximum is not None:
+        least = my_maximum + auction.step
+    else:
+        least = auction.starting_price if auction.price is None else auction.price + auction.step
+    is_over = auction.closed_at is not None
+    return AuctionView(
+        auction=auction,
+        is_open=is_open,
+        is_planned=is_planned,
+        is_sealed=is_sealed,
+        is_sellers=is_sellers,
+        may_bid=is_open and actor.may(Capability.BID_PLACE) and not is_sellers,
+        price=None if is_hidden else auction.price,
+        bid_count=None if is_hidden else auction.bid_count,
+        reserve_is_met=not is_hidden
+        and auction.price is not None
+        and auction.price >= auction.reserve,
+        least=least,
+        my_maximum=my_maximum,
+        i_lead=i_lead,
+        award=award_of(auction, actor) if is_over and actor.organisation_id else None,
+        lines=_lines(auction, actor, is_hidden=is_hidden),
+    )
+
+
+def _lines(auction: Auction, actor: Actor, *, is_hidden: bool) -> tuple[Line, ...]:
+    bids = Bid.objects.filter(auction=auction)
+    if is_hidden:
+        bids = (
+            bids.filter(bidder_id=actor.organisation_id) if actor.organisation_id else bids.none()
+        )
+    shown = list(bids.order_by("-pk")[:SHOWN])
+    letters: dict[int, str] = {}
+    if shown and not is_hidden:
+        firsts = bids.values_list("bidder_id").annotate(first=Min("pk")).order_by("first")
+        letters = {bidder: letter_of(place) for place, (bidder, _first) in enumerate(firsts)}
+    return tuple(
+        Line(
+            letter=letters.get(row.bidder_id, ""),
+            is_mine=row.bidder_id == actor.organisation_id,
+            price=row.price_after,
+            maximum=row.maximum if row.bidder_id == actor.organisation_id else None,
+            placed_at=row.placed_at,
+        )
+        for row in shown
+    )
+
+
+def letter_of(place: int) -> str:
+    """Return the letter by which the n-th bidder is called.
+
+    >>> letter_of(0), letter_of(25), letter_of(26)
+    ('A', 'Z', 'AA')
+    """
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = ascii_uppercase[rest] + letters
+    return letters

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from . import accounts, certificates, licences, lots, notices, public, sell, staff
+from . import accounts, certificates, licences, lots, market, money, notices, public, sell, staff
 
 urlpatterns = [
     # --- for everybody: public.py
@@ -63,8 +63,20 @@ urlpatterns = [
     path("lots/<int:pk>/safety-pickup/", lots.safety_pickup, name="lot-safety-pickup"),
     path("lots/<int:pk>/photos/<int:photo_pk>.jpg", lots.photo, name="lot-photo"),
     # --- auctions and bids
+    path("market/", market.market, name="market"),
+    path("lots/<int:pk>/auction/", market.plan_auction, name="auction-plan"),
+    path("auctions/<int:pk>/", market.auction, name="auction"),
+    path("auctions/<int:pk>/live/", market.auction_live, name="auction-live"),
+    path("auctions/<int:pk>/bid/", market.bid, name="bid"),
+    path("auctions/<int:pk>/decision/", market.decision, name="auction-decision"),
+    path("auctions/<int:pk>/withdraw/", market.withdraw_auction, name="auction-withdraw"),
+    path("bids/", market.my_bids, name="my-bids"),
+    path("money/", money.money, name="money"),
+    path("money/add/", money.add, name="money-add"),
+    path("money/pay-out/", money.pay_out, name="money-pay-out"),
     # --- deals, shipments, freight
     # --- certificates
+    path("help/credentials/", certificates.scheme, name="credentials-scheme"),
     path("verify/", certificates.verify, name="verify"),
     path("v/<str:code>/", certificates.certificate, name="certificate"),
     path(

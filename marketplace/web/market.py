@@ -1,0 +1,539 @@
+"""Auctions: what is open for bids, the panel on a lot's page, planning, deciding, and my bids."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Max, Min, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from marketplace.accounts.capabilities import Capability
+from marketplace.core.clock import database_clock
+from marketplace.core.errors import Refused
+from marketplace.lots.models import Lot
+from marketplace.market import queries, services
+from marketplace.market.models import Auction, Award, Bid
+from marketplace.reference.models import Chemistry, Country
+
+from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
+from .templatetags.house import cell, money_text, number, relative
+
+PAGE = 24
+SOON = timedelta(hours=24)
+LENGTHS = (
+    ("24", lazy("1 day")),
+    ("48", lazy("2 days")),
+    ("72", lazy("3 days")),
+    ("168", lazy("7 days")),
+)
+NUMBER_KEYS = {"inputmode": "decimal", "autocomplete": "off"}
+
+
+# --- what is open for bids -----------------------------------------------------------------------------
+
+
+class FilterForm(forms.Form):
+    """What a buyer looks for. Everything may be left empty; nonsense finds nothing out and is told so."""
+
+    q = forms.CharField(label=lazy("Words"), required=False, max_length=60)
+    chemistry = forms.ChoiceField(label=lazy("Kind"), required=False)
+    country = forms.ChoiceField(label=lazy("Country"), required=False)
+    kg_from = forms.DecimalField(
+        label=lazy("At least, kg"), required=False, min_value=0, max_digits=9, decimal_places=3
+    )
+    kg_to = forms.DecimalField(
+        label=lazy("At most, kg"), required=False, min_value=0, max_digits=9, decimal_places=3
+    )
+    mode = forms.ChoiceField(
+        label=lazy("Auction"),
+        required=False,
+        choices=[("", lazy("Any")), *Auction.Mode.choices],
+    )
+    soon = forms.BooleanField(label=lazy("Ends within a day"), required=False)
+
+    def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        letters = Chemistry.objects.visible_to(actor).order_by("letters")
+        kinds = list(dict.fromkeys(letters.values_list("letters", flat=True)))
+        lands = Country.objects.visible_to(actor).order_by("name").values_list("code", "name")
+        self.fields["chemistry"].choices = [("", _("Any")), *((kind, kind) for kind in kinds)]  # type: ignore[attr-defined]
+        self.fields["country"].choices = [("", _("Any")), *lands]  # type: ignore[attr-defined]
+
+    def narrow(self, rows: QuerySet[Auction], *, now: datetime) -> QuerySet[Auction]:
+        wanted = self.cleaned_data
+        if wanted["chemistry"]:
+            rows = rows.filter(lot__chemistry__letters=wanted["chemistry"])
+        if wanted["country"]:
+            rows = rows.filter(lot__country=wanted["country"])
+        if wanted["kg_from"] is not None:
+            rows = rows.filter(lot__mass_kg__gte=wanted["kg_from"])
+        if wanted["kg_to"] is not None:
+            rows = rows.filter(lot__mass_kg__lte=wanted["kg_to"])
+        if wanted["mode"]:
+            rows = rows.filter(mode=wanted["mode"])
+        if wanted["soon"]:
+            rows = rows.filter(closes_at__lte=now + SOON)
+        if text := wanted["q"].strip():
+            hit = Q(lot__place__icontains=text) | Q(lot__chemistry__name__icontains=text)
+            hit |= Q(lot__chemistry__letters__iexact=text)
+            hit |= Q(lot__origin__in=_origins_named(text))
+            if text.lstrip("#").isdecimal():
+                hit |= Q(lot__pk=int(text.lstrip("#")))
+            rows = rows.filter(hit)
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One lot of the list, with every word ready: a template tag per row costs more than the query."""
+
+    href: str
+    title: str
+    cell: SafeString
+    photo: str
+    about: str
+    price: str
+    price_label: str
+    per_kg: str
+    bids: str
+    ends: SafeString
+    mine: str
+    tone: str
+
+
+@require_safe
+def market(request: WebRequest) -> HttpResponse:
+    """List what is open for bids, what ends first on top."""
+    now = timezone.now()
+    form = FilterForm(request.GET or None, actor=request.actor)
+    rows: QuerySet[Auction] = Auction.objects.visible_to(request.actor).filter(
+        status=Auction.Status.OPEN, closes_at__gt=now
+    )
+    if form.is_bound and form.is_valid():
+        rows = form.narrow(rows, now=now)
+    elif form.is_bound:
+        rows = rows.none()
+    rows = rows.select_related("lot__chemistry")
+    found = Keyset(rows, "closes_at", "pk", size=PAGE, after=request.GET.get("after"))
+    context = {
+        "form": form,
+        "page": found,
+        "cards": list(_cards(request, found.rows)),
+        "may_bid": request.actor.may(Capability.BID_PLACE),
+        "is_filtered": form.is_bound and any(request.GET.get(name) for name in form.fields),
+    }
+    return page(request, "web/market/list.html", context, fragment="found")
+
+
+def _cards(request: WebRequest, rows: Any) -> Iterator[Card]:
+    """Yield the cards of a page of auctions: two queries, whatever their number."""
+    photos = _first_photos(request, rows)
+    mine = _my_best(request, rows)
+    cells: dict[str | None, SafeString] = {}
+    photo_url = reverse("lot-photo", args=[0, 0]).replace("0/photos/0", "{}/photos/{}")
+    lot_url = reverse("lot", args=[0]).replace("/0/", "/{}/")
+    for row in rows:
+        lot = row.lot
+        if lot.chemistry_id not in cells:
+            cells[lot.chemistry_id] = cell(lot.chemistry, "small")
+        is_sealed = row.mode == Auction.Mode.SEALED
+        price = row.starting_price if is_sealed or row.price is None else row.price
+        photo = photos.get(lot.pk)
+        own, tone = _own_words(row, mine.get(row.pk), request.actor.organisation_id)
+        yield Card(
+            href=lot_url.format(lot.pk),
+            title=title_of(lot),
+            cell=cells[lot.chemistry_id],
+            photo=f"{photo_url.format(lot.pk, photo)}?w=320" if photo else "",
+            about=f"{number(lot.mass_kg)} kg · {lot.place}, {lot.country}",
+            price=money_text(price, row.currency),
+            price_label=_("Starts at") if price == row.starting_price else _("Best bid"),
+            per_kg=money_text(
+                (price / lot.mass_kg).quantize(Decimal("0.01")), row.currency, exact=True
+            )
+            if lot.mass_kg
+            else "",
+            bids=_("Sealed bids")
+            if is_sealed
+            else _("No bids yet")
+            if not row.bid_count
+            else _("%(count)s bids") % {"count": row.bid_count},
+            ends=format_html(
+                '<time datetime="{}" data-end>{}</time>',
+                row.closes_at.isoformat(timespec="seconds"),
+                relative(row.closes_at),
+            ),
+            mine=own,
+            tone=tone,
+        )
+
+
+def _first_photos(request: WebRequest, rows: Any) -> dict[int, int]:
+    lots = Lot.objects.visible_to(request.actor).filter(pk__in=[row.lot_id for row in rows])
+    firsts = lots.filter(photos__isnull=False).values_list("pk").annotate(photo=Min("photos"))
+    return dict(firsts.order_by())
+
+
+def _my_best(request: WebRequest, rows: Any) -> dict[int, Decimal]:
+    if not request.actor.may(Capability.BID_PLACE):
+        return {}
+    mine = Bid.objects.visible_to(request.actor).filter(
+        bidder_id=request.actor.organisation_id, auction__in=[row.pk for row in rows]
+    )
+    return dict(mine.order_by().values_list("auction_id").annotate(highest=Max("maximum")))
+
+
+def _own_words(row: Auction, mine: Decimal | None, organisation_id: int | None) -> tuple[str, str]:
+    if mine is None:
+        return "", ""
+    if row.mode == Auction.Mode.SEALED:
+        return _("Your bid is in"), "ok"
+    if row.leader_id == organisation_id:
+        return _("You lead"), "ok"
+    return _("You are outbid"), "warn"
+
+
+def title_of(lot: Lot) -> str:
+    """Return what a lot is called in lists: "NMC · Scooter"."""
+    kind = lot.chemistry.letters if lot.chemistry else _("Kind not known")
+    return f"{kind} · {lot.get_origin_display()}"
+
+
+def _origins_named(text: str) -> list[str]:
+    return [code for code, label in Lot.Origin.choices if text.casefold() in str(label).casefold()]
+
+
+# --- the panel on a lot's page ----------------------------------------------------------------------------
+
+
+class BidForm(forms.Form):
+    maximum = forms.DecimalField(
+        label=lazy("Your highest bid for the whole lot"),
+        max_digits=20,
+        decimal_places=6,
+        widget=forms.TextInput(attrs=NUMBER_KEYS),
+        error_messages={
+            "required": lazy("Write how much you bid."),
+            "invalid": lazy("Write the amount in numbers, as 18500."),
+        },
+    )
+    currency = forms.CharField(max_length=3, widget=forms.HiddenInput)
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    def clean_maximum(self) -> Decimal:
+        amount: Decimal = self.cleaned_data["maximum"]
+        return amount.quantize(Decimal("0.01")) if amount == amount.to_integral() else amount
+
+
+def panel(request: WebRequest, lot: Lot) -> dict[str, Any]:
+    """Return what a page needs to include ``web/market/auction_panel.html``: the lot's latest auction, if any."""
+    auction = queries.current_auction(lot, request.actor)
+    if auction is None:
+        may_plan = (
+            request.actor.may(Capability.AUCTION_OPEN)
+            and request.actor.organisation_id == lot.seller_id
+            and lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD)
+        )
+        return {"view": None, "bid_form": None, "may_plan": may_plan}
+    return _panel(request, auction)
+
+
+def _panel(request: WebRequest, auction: Auction, form: BidForm | None = None) -> dict[str, Any]:
+    view = queries.view_of(auction, request.actor, now=timezone.now())
+    started = BidForm(initial={"currency": auction.currency, "request_id": uuid4()})
+    is_sellers = view.is_sellers and request.actor.may(Capability.AUCTION_OPEN)
+    return {
+        "view": view,
+        "auction": auction,
+        "bid_form": form or started,
+        "sign": _sign(auction.currency),
+        "may_plan": is_sellers and auction.lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD),
+        "must_decide": is_sellers and auction.status == Auction.Status.SELLER_DECISION,
+        "may_withdraw": is_sellers
+        and (view.is_planned or (view.is_open and not view.is_sealed and not view.bid_count)),
+    }
+
+
+@require_safe
+def auction(request: WebRequest, pk: int) -> HttpResponse:
+    """The page of one auction: the panel by itself. The lot's page shows it among the photos."""
+    found = _visible(request, pk)
+    return _auction_page(request, found)
+
+
+def _auction_page(
+    request: WebRequest, found: Auction, form: BidForm | None = None, *, status: int = 200
+) -> HttpResponse:
+    context = {"title": title_of(found.lot), "lot": found.lot} | _panel(request, found, form)
+    return page(request, "web/market/auction.html", context, fragment="panel", status=status)
+
+
+@require_GET
+def auction_live(request: WebRequest, pk: int) -> HttpResponse:
+    """The part of the panel that others change, for polling: unchanged it costs no rendering."""
+    found = _visible(request, pk)
+    context = _panel(request, found)
+    view: queries.AuctionView = context["view"]
+    etag = f'"{view.etag}-{request.actor.organisation_id}-{get_language()}-{view.is_open}"'
+    if unchanged := get_conditional_response(request, etag=etag):
+        return unchanged
+    response = page(request, "web/market/auction_panel.html#live", context)
+    response["ETag"] = etag
+    patch_cache_control(response, no_cache=True, private=True)
+    return response
+
+
+@login_needed
+@require_POST
+def bid(request: WebRequest, pk: int) -> HttpResponse:
+    """Place a bid. One that is very high comes back once, to be confirmed."""
+    found = _visible(request, pk)
+    form = BidForm(request.POST)
+    if form.is_valid():
+        try:
+            placed = services.place_bid(
+                found, actor=request.actor, clock=database_clock, **form.cleaned_data
+            )
+        except Refused as refusal:
+            if refusal.code == "confirm_high_bid":
+                return _ask_back(request, found, form)
+            field = refusal.field if refusal.field == "maximum" else None
+            form.add_error(field, refusal.message)
+        else:
+            messages.success(request, _said(placed))
+            return go(request, "lot", found.lot_id)
+    found = _visible(request, pk)
+    return _auction_page(request, found, form, status=422)
+
+
+def _said(placed: Bid) -> str:
+    if placed.price_after is None:
+        return _("Your bid is in. Nobody sees it before the end.")
+    if placed.leads:
+        return _("You lead.")
+    return _("Another buyer had already offered more. Bid again to lead.")
+
+
+def _ask_back(request: WebRequest, found: Auction, form: BidForm) -> HttpResponse:
+    again = BidForm(initial=form.cleaned_data | {"confirmed": True})
+    view = queries.view_of(found, request.actor, now=timezone.now())
+    context = {
+        "auction": found,
+        "view": view,
+        "title": title_of(found.lot),
+        "form": again,
+        "maximum": form.cleaned_data["maximum"],
+        "leading": view.price if view.price is not None else found.starting_price,
+    }
+    return page(request, "web/market/confirm.html", context, fragment="confirm", status=422)
+
+
+@login_needed
+@require_POST
+def withdraw_auction(request: WebRequest, pk: int) -> HttpResponse:
+    found = _visible(request, pk)
+    with told(request):
+        services.withdraw_auction(found, actor=request.actor, now=timezone.now())
+        messages.success(request, _("The auction is withdrawn, and the lot with it."))
+    return go(request, "lot", found.lot_id)
+
+
+def _visible(request: WebRequest, pk: int) -> Auction:
+    rows = Auction.objects.visible_to(request.actor).select_related("lot__chemistry")
+    return get_object_or_404(rows, pk=pk)
+
+
+def _sign(currency: str) -> str:
+    return money_text(0, currency).replace("0", "").strip("\u00a0 ") or currency
+
+
+# --- the seller: plan and decide -----------------------------------------------------------------------------
+
+
+class PlanForm(forms.Form):
+    mode = forms.ChoiceField(
+        label=lazy("How buyers bid"),
+        choices=Auction.Mode.choices,
+        initial=Auction.Mode.OPEN,
+        widget=forms.RadioSelect,
+    )
+    starting_price = forms.DecimalField(
+        label=lazy("Bidding starts at"),
+        max_digits=14,
+        decimal_places=2,
+        widget=forms.TextInput(attrs=NUMBER_KEYS),
+    )
+    reserve = forms.DecimalField(
+        label=lazy("Your reserve"),
+        help_text=lazy("Secret. Below it you need not sell."),
+        max_digits=14,
+        decimal_places=2,
+        widget=forms.TextInput(attrs=NUMBER_KEYS),
+    )
+    step = forms.DecimalField(
+        label=lazy("Smallest step between bids"),
+        max_digits=14,
+        decimal_places=2,
+        widget=forms.TextInput(attrs=NUMBER_KEYS),
+    )
+    hours = forms.TypedChoiceField(
+        label=lazy("Open for"), choices=LENGTHS, initial="48", coerce=int
+    )
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
+
+
+@login_needed
+def plan_auction(request: WebRequest, pk: int) -> HttpResponse:
+    """Let the seller offer a lot for bids, from terms that its valuation suggests."""
+    lots = Lot.objects.visible_to(request.actor).select_related("chemistry", "seller")
+    lot = get_object_or_404(lots, pk=pk)
+    request.actor.require(Capability.AUCTION_OPEN, of=lot.seller_id)
+    suggestion = queries.suggested_terms(lot)
+    initial: dict[str, Any] = {"request_id": uuid4()}
+    if suggestion:
+        initial |= {
+            name: _plain(getattr(suggestion, name))
+            for name in ("starting_price", "reserve", "step")
+        }
+    form = PlanForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        terms = dict(form.cleaned_data)
+        now = timezone.now()
+        with refusals(form):
+            services.open_auction(
+                lot,
+                actor=request.actor,
+                opens_at=now,
+                closes_at=now + timedelta(hours=terms.pop("hours")),
+                now=now,
+                **terms,
+            )
+            messages.success(request, _("Your lot is open for bids."))
+            return go(request, "lot", lot.pk)
+    context = {
+        "lot": lot,
+        "title": title_of(lot),
+        "form": form,
+        "valuation": suggestion.valuation if suggestion else None,
+        "sign": _sign(lot.seller.currency),
+        "is_ready": lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD),
+    }
+    status = 422 if form.errors else 200
+    return page(request, "web/market/plan.html", context, fragment="plan", status=status)
+
+
+class DecisionForm(forms.Form):
+    accept = forms.TypedChoiceField(
+        choices=[("1", lazy("Sell")), ("0", lazy("Do not sell"))], coerce=lambda value: value == "1"
+    )
+
+
+@login_needed
+def decision(request: WebRequest, pk: int) -> HttpResponse:
+    """Let the seller take the best bid although it is below the reserve, or not."""
+    found = _visible(request, pk)
+    request.actor.require(Capability.AUCTION_OPEN, of=found.lot.seller_id)
+    form = DecisionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with refusals(form):
+            services.decide(found, actor=request.actor, now=timezone.now(), **form.cleaned_data)
+            said = (
+                _("Sold. Sign the contract next.")
+                if form.cleaned_data["accept"]
+                else _("Not sold. You can offer the lot again.")
+            )
+            messages.success(request, said)
+            return go(request, "lot", found.lot_id)
+    if found.status != Auction.Status.SELLER_DECISION and not form.errors:
+        return go(request, "lot", found.lot_id)
+    context = {
+        "auction": found,
+        "title": title_of(found.lot),
+        "form": form,
+        "missing": found.reserve - (found.price or Decimal(0)),
+    }
+    status = 422 if form.errors else 200
+    return page(request, "web/market/decision.html", context, status=status)
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}" if amount == amount.to_integral() else f"{amount:f}"
+
+
+# --- the buyer: my bids ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MyBid:
+    """Where one bidder stands in one auction."""
+
+    auction: Auction
+    title: str
+    maximum: Decimal
+    price: Decimal | None
+    words: str | Promise
+    tone: str
+
+
+@login_needed
+@require_safe
+def my_bids(request: WebRequest) -> HttpResponse:
+    """List the auctions I bid in: those that are open and where I am outbid first."""
+    request.actor.require(Capability.BID_PLACE)
+    mine = Bid.objects.visible_to(request.actor).filter(bidder_id=request.actor.organisation_id)
+    rows = (
+        Auction.objects.visible_to(request.actor)
+        .filter(pk__in=mine.values("auction_id"))
+        .select_related("lot__chemistry")
+    )
+    shown = Keyset(rows, "-closes_at", "-pk", size=PAGE, after=request.GET.get("after"))
+    best = _my_best(request, shown.rows)
+    won = _my_awards(request, shown.rows)
+    context = {
+        "page": shown,
+        "bids": [
+            _my_bid(row, best[row.pk], won.get(row.pk), request.actor.organisation_id)
+            for row in shown.rows
+        ],
+    }
+    return page(request, "web/market/bids.html", context)
+
+
+def _my_awards(request: WebRequest, rows: Any) -> dict[int, Award]:
+    mine = Award.objects.visible_to(request.actor).filter(
+        bidder_id=request.actor.organisation_id, auction__in=[row.pk for row in rows]
+    )
+    return {award.auction_id: award for award in mine}
+
+
+def _my_bid(row: Auction, maximum: Decimal, award: Award | None, me: int | None) -> MyBid:
+    is_sealed = row.mode == Auction.Mode.SEALED
+    is_running = row.status == Auction.Status.OPEN
+    words: tuple[str | Promise, str]
+    if award is not None:
+        words = award.get_status_display(), "ok" if award.status == Award.Status.WON else ""
+    elif is_running:
+        words = _own_words(row, maximum, me)
+    elif row.status == Auction.Status.SELLER_DECISION and row.leader_id == me:
+        words = _("The seller decides"), "warn"
+    else:
+        words = _("Not won"), ""
+    price = None if is_running and is_sealed else row.price
+    return MyBid(row, title_of(row.lot), maximum, price, *words)
