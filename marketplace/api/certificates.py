@@ -225,6 +225,9 @@ class Verify(APIView):
     )
     def post(self, request: ActorRequest) -> Response:
         """Check a credential: as JSON ``{"credential": "eyJ…"}``, as an uploaded ``file``, or as the body itself."""
+        if int(request.META.get("CONTENT_LENGTH") or 0) > 2 * queries.LARGEST_FILE:
+            # Before anything is parsed: JSON has no other bound.
+            return problem(413, "too_large", _("Certificates of ours are smaller than 1 MB."))
         content = _content(request)
         try:
             checked = queries.check_file(content)

@@ -189,6 +189,12 @@ def verify(request: WebRequest) -> HttpResponse:
 
 
 @require_safe
+def scheme(request: WebRequest) -> HttpResponse:
+    """What a certificate means: the page that every credential names as its scheme."""
+    return page(request, "web/certificates/scheme.html")
+
+
+@require_safe
 @or_try_later
 def did_document(request: WebRequest) -> HttpResponse:
     """Who we are and which keys are ours, for every verifier."""
