@@ -25,6 +25,13 @@ class DealQuerySet(RowQuerySet["Deal"]):
             mine |= Q(disputes__isnull=False)
         return self.filter(mine).distinct() if actor.organisation_id else self.none()
 
+    def with_contract(self, actor: "Actor") -> Self:
+        """Whose contract and money it is: the two sides, and whoever decides. A carrier sees its load, not the price."""
+        if actor.sees_everything or "VERIFIER" in actor.roles:
+            return self
+        sides = Q(seller_id=actor.organisation_id) | Q(buyer_id=actor.organisation_id)
+        return self.filter(sides)
+
     def overdue(self, now: datetime) -> Self:
         """Deals in which somebody let the time pass, and no dispute stops the clock."""
         status = Deal.Status

@@ -69,7 +69,7 @@ def paper_pdf(said: str, *, address: str, at: datetime) -> bytes:
         sys_inputs={"said": shown, "qr": _qr(address)},
         pdf_standards=["a-3b"],
         format="pdf",
-        timestamp=at,
+        timestamp=at.replace(microsecond=0),
     )
     return pdf
 

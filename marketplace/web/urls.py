@@ -3,7 +3,21 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from . import accounts, certificates, licences, lots, market, money, notices, public, sell, staff
+from . import (
+    accounts,
+    certificates,
+    deals,
+    freight,
+    licences,
+    lots,
+    market,
+    money,
+    notices,
+    public,
+    sell,
+    shipments,
+    staff,
+)
 
 urlpatterns = [
     # --- for everybody: public.py
@@ -75,6 +89,35 @@ urlpatterns = [
     path("money/add/", money.add, name="money-add"),
     path("money/pay-out/", money.pay_out, name="money-pay-out"),
     # --- deals, shipments, freight
+    path("deals/", deals.deals, name="deals"),
+    path("deals/<int:pk>/", deals.deal, name="deal"),
+    path("deals/<int:pk>/sign/", deals.sign, name="deal-sign"),
+    path("deals/<int:pk>/fund/", deals.fund, name="deal-fund"),
+    path("deals/<int:pk>/transport/", deals.transport, name="deal-transport"),
+    path("deals/<int:pk>/weigh/", deals.weigh, name="deal-weigh"),
+    path("deals/<int:pk>/accept/", deals.accept, name="deal-accept"),
+    path("deals/<int:pk>/adjust/", deals.adjust, name="deal-adjust"),
+    path("deals/<int:pk>/agree/", deals.agree, name="deal-agree"),
+    path("deals/<int:pk>/part/", deals.part, name="deal-part"),
+    path("deals/<int:pk>/reject/", deals.reject, name="deal-reject"),
+    path("deals/<int:pk>/returned/", deals.returned, name="deal-returned"),
+    path("deals/<int:pk>/dispute/", deals.dispute, name="deal-dispute"),
+    path("deals/<int:pk>/cancel/", deals.cancel, name="deal-cancel"),
+    path("disputes/<int:pk>/agree/", deals.dispute_agree, name="dispute-agree"),
+    path("disputes/<int:pk>/escalate/", deals.dispute_escalate, name="dispute-escalate"),
+    path("disputes/<int:pk>/decide/", deals.dispute_decide, name="dispute-decide"),
+    path("weighings/<int:pk>/photo/", deals.weighing_photo, name="weighing-photo"),
+    path("quotes/<int:pk>/choose/", deals.choose, name="quote-choose"),
+    path("quotes/<int:pk>/answer/", freight.quote_answer, name="quote-answer"),
+    path("quotes/<int:pk>/decline/", freight.quote_decline, name="quote-decline"),
+    path("freight/", freight.freight, name="freight"),
+    path("freight/cards/new/", freight.rate_card_new, name="rate-card-new"),
+    path("freight/cards/<int:pk>/retire/", freight.rate_card_retire, name="rate-card-retire"),
+    path("shipments/", shipments.shipments, name="shipments"),
+    path("shipments/<int:pk>/", shipments.shipment, name="shipment"),
+    path("shipments/<int:pk>/code/", shipments.show_code, name="shipment-code"),
+    path("shipments/<int:pk>/take/", shipments.take, name="shipment-take"),
+    path("papers/<int:pk>/", shipments.paper, name="shipment-paper"),
     # --- certificates
     path("help/credentials/", certificates.scheme, name="credentials-scheme"),
     path("verify/", certificates.verify, name="verify"),

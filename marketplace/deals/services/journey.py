@@ -1,10 +1,11 @@
 """The goods on their way: what rooms above tell a deal, and what the scales say."""
 
+import secrets
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.core.files.base import File
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,7 @@ from marketplace.accounts.capabilities import Capability
 from marketplace.core.errors import Refused
 from marketplace.core.locks import lock_word
 from marketplace.core.quantities import to_the_gram
+from marketplace.core.uploads import CleanPhoto, Upload, clean_photo
 from marketplace.deals.events import LotWeighed
 from marketplace.deals.models import Deal, Dispute, Weighing
 from marketplace.journal.services import record
@@ -87,7 +89,6 @@ def mark_certified(deal: Deal, *, by: Actor, now: datetime) -> Deal:
     return deal
 
 
-@transaction.atomic
 def weigh(
     deal: Deal,
     *,
@@ -97,16 +98,44 @@ def weigh(
     tare_kg: Decimal,
     request_id: UUID,
     now: datetime,
-    photo: File[bytes] | None = None,
+    photo: Upload | None = None,
 ) -> Weighing:
     """Write down what a scale said. Net is gross less tare. One weighing a stage; the same request counts once.
 
     At pick-up the seller or the carrier weighs, at delivery the buyer, and a third scale settles a dispute.
 
     :param stage: a ``Weighing.Stage``
+    :param photo: of the scale; written anew without position, like every photo
     :raises PermissionDenied: if the actor does not weigh at this stage
     :raises WeighingRefused: if the masses make no sense, it is not the time, or it has been weighed already
+    :raises UploadRefused: if the photo is none
     """
+    _whose_turn(deal, stage, actor)
+    cleaned = clean_photo(photo) if photo else None  # slow, so before the transaction
+    return _weigh(
+        deal,
+        actor=actor,
+        stage=stage,
+        gross_kg=gross_kg,
+        tare_kg=tare_kg,
+        request_id=request_id,
+        now=now,
+        photo=cleaned,
+    )
+
+
+@transaction.atomic
+def _weigh(
+    deal: Deal,
+    *,
+    actor: Actor,
+    stage: str,
+    gross_kg: Decimal,
+    tare_kg: Decimal,
+    request_id: UUID,
+    now: datetime,
+    photo: CleanPhoto | None,
+) -> Weighing:
     weighed_for = _whose_turn(deal, stage, actor)
     lock_word(f"weighing:{weighed_for}:{request_id}")
     repeated = Weighing.objects.filter(weighed_for_id=weighed_for, request_id=request_id).first()
@@ -118,7 +147,7 @@ def weigh(
     if Weighing.objects.filter(deal=deal, stage=stage).exists():
         raise WeighingRefused(_("It has been weighed here already. See the weights below."))
 
-    weighing = Weighing.objects.create(
+    weighing = Weighing(
         deal=deal,
         stage=stage,
         gross_kg=to_the_gram(gross_kg),
@@ -127,9 +156,12 @@ def weigh(
         weighed_for_id=weighed_for,
         weighed_by_id=actor.user_id,  # type: ignore[misc]  # who acts for an organisation is a user
         weighed_at=now,
-        photo=photo or "",
         request_id=request_id,
     )
+    if photo is not None:
+        name = f"{secrets.token_hex(16)}{photo.suffix}"
+        weighing.photo.save(name, ContentFile(photo.bytes), save=False)
+    weighing.save(force_insert=True)
     record(LotWeighed(deal_id=deal.pk, weighing_id=weighing.pk), by=actor, at=now)
     if stage == Weighing.Stage.THIRD:
         propose_anew(deal, now=now)
