@@ -17,12 +17,12 @@ from marketplace.accounts.capabilities import Capability
 from marketplace.compliance.queries import latest_classifications
 from marketplace.lots import queries, services
 from marketplace.lots.models import Lot, LotPhoto
-from marketplace.market.queries import current_auction
 from marketplace.pricing.models import Valuation
 from marketplace.pricing.queries import explained, explained_flags, latest_valuation
 from marketplace.reference.models import Country
 
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
+from .market import panel
 from .public import FIRE_SERVICE
 from .sell import ORIGIN_ICONS, SIGNS
 
@@ -185,9 +185,8 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
         "per_kg": valuation.typical / found.mass_kg if valuation and found.mass_kg else None,
         "road": next((row for row in classifications if row.mode == "ROAD"), None),
         "classifications": classifications,
-        "auction": current_auction(found, request.actor),
         "form": form,
-    }
+    } | panel(request, found)
     return page(request, "web/lots/lot.html", context, fragment="worth", status=status)
 
 
