@@ -158,6 +158,12 @@ class InvitationQuerySet(RowQuerySet["Invitation"]):
             return self.none()
         return self.filter(organisation_id=actor.organisation_id)
 
+    def made_to(self, user_id: int | None) -> Self:
+        """Those made to an address of this person."""
+        user = User.objects.filter(pk=user_id or 0).values_list("email", "phone").first()
+        known = [address for address in user or () if address]
+        return self.filter(address__in=known)
+
     def waiting(self, now: datetime) -> Self:
         return self.filter(accepted_at=None, expires_at__gt=now)
 

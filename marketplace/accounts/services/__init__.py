@@ -10,6 +10,7 @@ from .licences import (
     submit_licence,
 )
 from .organisations import (
+    SELF_CHOSEN_ROLES,
     OrganisationRefused,
     accept_invitation,
     add_member,
@@ -50,6 +51,7 @@ from .verification import (
 )
 
 __all__ = [
+    "SELF_CHOSEN_ROLES",
     "AddressRefused",
     "CodeRefused",
     "LicenceNeeded",
