@@ -223,10 +223,10 @@ def test_the_list_of_lots_takes_the_same_queries_for_one_and_for_many(
 def test_the_page_of_a_lot_takes_few_queries(
     browser, priced, collector, django_assert_max_num_queries
 ):
-    lot = priced(collector)
+    lot, client = priced(collector), browser(collector)
 
-    with django_assert_max_num_queries(22):
-        browser(collector).get(f"/lots/{lot.pk}/")
+    with django_assert_max_num_queries(16):
+        client.get(f"/lots/{lot.pk}/")
 
 
 def test_a_seller_answers_what_staff_asked(browser, submitted, collector, staff, now):

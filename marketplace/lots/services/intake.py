@@ -264,6 +264,45 @@ def answer_triage(lot: Lot, *, actor: Actor, answers: Mapping[str, bool], now: d
 
 
 @transaction.atomic
+def answer_together(lot: Lot, *, actor: Actor, answers: Mapping[str, Any], now: datetime) -> Lot:
+    """Keep several answers of one request, or none of them if one is refused. What is not named stays as it is.
+
+    :param answers: origin; chemistry (may be nothing); mass_kg, energy_kwh, units, state_of_health; country and
+        geoname_id; triage
+    :raises PermissionDenied: if the actor does not act for the seller
+    :raises Refused: as the single answers do
+    """
+    lot = _open(lot, actor)
+    if "origin" in answers:
+        lot = answer_origin(lot, actor=actor, origin=answers["origin"], now=now)
+    if "chemistry" in answers:
+        lot = answer_chemistry(lot, actor=actor, chemistry=answers["chemistry"], now=now)
+    if not answers.keys().isdisjoint({"mass_kg", "energy_kwh", "units"}):
+        lot = answer_amount(
+            lot,
+            actor=actor,
+            mass_kg=answers.get("mass_kg", None if lot.mass_is_estimated else lot.mass_kg),
+            energy_kwh=answers.get("energy_kwh", lot.energy_kwh),
+            units=answers.get("units", lot.units),
+            now=now,
+        )
+    if "state_of_health" in answers:
+        health = answers["state_of_health"]
+        lot = answer_health(lot, actor=actor, state_of_health=health, now=now)
+    if "geoname_id" in answers:
+        lot = answer_place(
+            lot,
+            actor=actor,
+            country=answers.get("country", lot.country),
+            geoname_id=answers["geoname_id"],
+            now=now,
+        )
+    if "triage" in answers:
+        lot = answer_triage(lot, actor=actor, answers=answers["triage"], now=now)
+    return lot
+
+
+@transaction.atomic
 def declare_and_submit(lot: Lot, *, actor: Actor, now: datetime) -> Lot:
     """Declare to be the owner and that the answers are true, and hand the lot in to be valued.
 
