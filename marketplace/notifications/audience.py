@@ -144,12 +144,12 @@ def _bidders(auction: Auction) -> list[int]:
 # --- deals ----------------------------------------------------------------------------------------
 
 
-def _both(deal: Deal, template: str, **facts: Any) -> Letters:
+def _both(deal: Deal, template: str, /, **facts: Any) -> Letters:
     for party in (deal.seller_id, deal.buyer_id):
         yield _about(deal, party, template, **facts)
 
 
-def _about(deal: Deal, to: int, template: str, **facts: Any) -> Letter:
+def _about(deal: Deal, to: int, template: str, /, **facts: Any) -> Letter:
     return Letter(to, template, {"deal": deal.pk} | facts, _at("deal", deal.pk))
 
 
