@@ -20,6 +20,8 @@ from marketplace.lots import tasks as lots_tasks
 from marketplace.market import events as market
 from marketplace.market import tasks as market_tasks
 from marketplace.notifications import tasks as notifications_tasks
+from marketplace.ops import events as ops
+from marketplace.ops import tasks as ops_tasks
 from marketplace.pricing import events as pricing
 from marketplace.pricing import tasks as pricing_tasks
 
@@ -112,6 +114,7 @@ SWITCHBOARD = Switchboard(
         certificates.WithdrawalDismissed: [],
         certificates.CertificateRevoked: [notifications_tasks.tell],
         certificates.StatusListSigned: [],
+        ops.DrillDone: [],
     },
     jobs={
         "pricing.price_lot": pricing_tasks.price_lot,
@@ -126,6 +129,7 @@ SWITCHBOARD = Switchboard(
         "notifications.send_copy": notifications_tasks.send_copy,
         "notifications.send_code": notifications_tasks.send_code,
         "notifications.send_invitation": notifications_tasks.send_invitation,
+        "ops.drill": ops_tasks.drill,
     },
     schedules={
         "accounts.expire_licences": Every(3600, accounts_tasks.expire_licences),

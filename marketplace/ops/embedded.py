@@ -359,15 +359,15 @@ class Services:
         drop_database(url, TEMPLATE)
         create_database(url, TEMPLATE)
         there = urlunsplit(urlsplit(url)._replace(path=f"/{TEMPLATE}"))
-        migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
-        done = subprocess.run(
-            migrate,
-            env={**self.environment, "DATABASE_URL": there},
-            check=False,
-            preexec_fn=die_with_parent(signal.SIGTERM),
-        )
-        if done.returncode:
-            raise Trouble("The template database could not be migrated: see above.")
+        for words in (["compile_translations"], ["migrate", "--verbosity", "0"]):
+            done = subprocess.run(
+                [sys.executable, str(ROOT / "manage.py"), *words],
+                env={**self.environment, "DATABASE_URL": there},
+                check=False,
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+            if done.returncode:
+                raise Trouble(f"The tests could not be prepared (manage.py {words[0]}): see above.")
         self.environment["TEST_DATABASE_TEMPLATE"] = TEMPLATE
 
 
