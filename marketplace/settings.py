@@ -234,6 +234,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "OrganisationStatus": "marketplace.accounts.models.Organisation.Status",
+        "LicenceStatus": "marketplace.accounts.models.Licence.Status",
+        "LotStatus": "marketplace.lots.models.Lot.Status",
+    },
 }
 
 # --- background work: PostgreSQL holds the truth, Celery on Redis is the doorbell -----------------------
