@@ -238,6 +238,12 @@ SPECTACULAR_SETTINGS = {
         "OrganisationStatus": "marketplace.accounts.models.Organisation.Status",
         "LicenceStatus": "marketplace.accounts.models.Licence.Status",
         "LotStatus": "marketplace.lots.models.Lot.Status",
+        "AuctionStatus": "marketplace.market.models.Auction.Status",
+        "AuctionMode": "marketplace.market.models.Auction.Mode",
+        "AwardStatus": "marketplace.market.models.Award.Status",
+        "PaymentStatus": "marketplace.ledger.models.Payment.Status",
+        "AccountKind": "marketplace.ledger.models.Account.Kind",
+        "ProcessingKind": "marketplace.certificates.models.ProcessingReport.Kind",
     },
 }
 

@@ -175,12 +175,16 @@ class Auction(Staged):
 
 class BidQuerySet(RowQuerySet["Bid"]):
     def visible_to(self, actor: "Actor") -> Self:
-        """Bidders see their own. Nobody sees a sealed bid of others before the close: not the seller, not staff."""
-        shown = Q(auction__mode=Auction.Mode.OPEN) | ~Q(auction__status__in=["SCHEDULED", "OPEN"])
+        """Bidders see their own. Before the close nobody sees those of others: not the seller, not staff.
+
+        Not even in an open auction: what rises there is the price; the maximum behind it is the bidder's secret,
+        and whoever knew it could drive the price up to it. Pages show prices by ``queries.view_of``.
+        """
+        over = ~Q(auction__status__in=["SCHEDULED", "OPEN"])
         if actor.sees_everything:
-            return self.filter(shown)
+            return self.filter(over)
         mine = Q(bidder_id=actor.organisation_id, bidder__isnull=False)
-        sold_by_me = Q(auction__lot__seller_id=actor.organisation_id) & shown
+        sold_by_me = Q(auction__lot__seller_id=actor.organisation_id) & over
         return self.filter(mine | sold_by_me)
 
 
