@@ -271,8 +271,9 @@ def weighing_photo(request: WebRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Weighing.objects.visible_to(request.actor), pk=pk)
     if not row.photo:
         raise Http404
-    photo = FileResponse(row.photo.open(), as_attachment=True, filename=f"scale-{row.pk}.jpg")
-    return photo  # type: ignore[return-value]  # a stream, which Django types apart
+    return FileResponse(  # type: ignore[return-value]  # a stream, which Django types apart
+        row.photo.open(), as_attachment=True, filename=f"scale-{row.pk}.jpg"
+    )
 
 
 # --- doing ------------------------------------------------------------------------------------------

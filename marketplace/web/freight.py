@@ -144,7 +144,13 @@ def _desk(request: WebRequest, *, status: int = 200, **bound: Any) -> HttpRespon
 def rate_card_new(request: WebRequest) -> HttpResponse:
     actor = request.actor
     actor.require(Capability.FREIGHT_QUOTE)
-    home = {"request_id": uuid4(), "countries": [actor.country], "radius_km": 200}
+    country = Country.objects.visible_to(actor).filter(code=actor.country).first()
+    home = {
+        "request_id": uuid4(),
+        "countries": [actor.country],
+        "currency": country.currency if country else "",
+        "radius_km": 200,
+    }
     form = RateCardForm(request.POST or None, actor=actor, initial=home)
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data

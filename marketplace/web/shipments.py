@@ -143,7 +143,14 @@ def show_code(request: WebRequest, pk: int) -> HttpResponse:
 def _qr(address: str) -> SafeString:
     drawing = BytesIO()
     segno.make(address, error="m", micro=False).save(
-        drawing, kind="svg", border=2, dark="#0e1916", light="#fff", xmldecl=False, svgns=False
+        drawing,
+        kind="svg",
+        border=2,
+        dark="#0e1916",
+        light="#fff",
+        xmldecl=False,
+        svgns=False,
+        omitsize=True,
     )
     return mark_safe(drawing.getvalue().decode())  # noqa: S308 — drawn here from an address of ours
 
@@ -175,7 +182,6 @@ def paper(request: WebRequest, pk: int) -> HttpResponse:
     """A paper that travels with the goods, for those whom the shipment concerns."""
     row = get_object_or_404(TransportDocument.objects.visible_to(request.actor), pk=pk)
     name = f"{row.kind.lower().replace('_', '-')}-{row.shipment_id}-{row.language}.pdf"
-    pdf = FileResponse(
+    return FileResponse(  # type: ignore[return-value]  # a stream, which Django types apart
         row.file.open(), as_attachment=True, filename=name, content_type="application/pdf"
     )
-    return pdf  # type: ignore[return-value]  # a stream, which Django types apart
