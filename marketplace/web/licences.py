@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -226,19 +226,15 @@ def document(request: WebRequest, pk: int) -> HttpResponse:
     paper = get_object_or_404(Document.objects.visible_to(request.actor), pk=pk)
     suffix = "pdf" if paper.content_type == "application/pdf" else "jpg"
     try:
-        content = paper.file.open("rb")
+        with paper.file.open("rb") as file:
+            response = HttpResponse(file.read(), content_type=paper.content_type)
     except FileNotFoundError:
         raise Http404 from None
-    response = FileResponse(
-        content,
-        as_attachment=True,
-        filename=f"document-{paper.pk}.{suffix}",
-        content_type=paper.content_type,
-    )
+    response["Content-Disposition"] = f'attachment; filename="document-{paper.pk}.{suffix}"'
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["Cache-Control"] = "private, no-store"
-    return response  # type: ignore[return-value]
+    return response
 
 
 def _own(request: WebRequest, pk: int) -> Licence:
