@@ -533,6 +533,23 @@ def test_equal_content_in_other_bytes_is_altered_even_with_a_good_signature():
     assert found.flaw is Flaw.NOT_CANONICAL
 
 
+@pytest.mark.parametrize("payload", ['{"a": 1e999}', '{"a": NaN}', '{"a": 9007199254740993}'])
+def test_a_number_that_has_no_canonical_form_is_altered_even_with_a_good_signature(payload):
+    text = json.dumps(credential())[:-1] + ", " + payload[1:]
+    token = third_party_jws.JWS(text)
+    header = {"alg": "ES256", "kid": f"{DID}#{KEY['kid']}", "typ": "vc+jwt", "cty": "vc"}
+    token.add_signature(third_party_jwk.JWK(**KEY), None, json.dumps(header))
+
+    found = examine(token.serialize(compact=True), issuers=TRUSTED)
+
+    assert found.flaw is Flaw.NOT_CANONICAL
+
+
+@pytest.mark.parametrize("text", [f"{ORIGINAL}.AA", "WzFd.WzFd.AA", "MQ.MQ.AA", "e30.WzFd.AA"])
+def test_what_is_not_three_parts_of_the_right_kind_is_altered(text):
+    assert examine(text, issuers=TRUSTED).flaw is Flaw.NOT_A_JWT
+
+
 def test_a_huge_text_is_not_read():
     assert examine("a" * 50_000_000, issuers=TRUSTED).flaw is Flaw.TOO_LONG
 

@@ -195,6 +195,14 @@ def test_without_a_licence_on_the_day_nothing_is_reported(deal, recycler, licenc
     assert refused(services.ProcessingRefused, deal, recycler).code == "not_licensed_that_day"
 
 
+def test_a_licence_for_other_batteries_does_not_count(deal, recycler, licence, licence_of):
+    other = licence_of(
+        recycler, materials=["PBA"], valid_until=date(2030, 1, 1), finish_until=date(2030, 4, 1)
+    )
+
+    assert report(deal, recycler).licence == licence != other
+
+
 def test_what_was_received_may_be_finished_after_the_licence_lapsed(deal, recycler, licence):
     Licence.objects.filter(pk=licence.pk).update(
         valid_until=date(2026, 11, 19), status=Licence.Status.EXPIRED
@@ -391,6 +399,17 @@ def test_a_bit_drawn_twice_is_caught_by_the_database(
     assert services.store_certificate(made, now=NOON).status_list == certificate.status_list
 
 
+def test_a_bit_that_is_taken_is_not_drawn_again(
+    certificate, deal, recycler, licence, collector, monkeypatch
+):
+    other = report(settled_deal(collector, recycler, licence), recycler)
+    drawn = iter([certificate.status_index, certificate.status_index, 77])
+    numbers = "marketplace.certificates.services.issuing.secrets.randbelow"
+    monkeypatch.setattr(numbers, lambda below: next(drawn) if below > 29 else 0)
+
+    assert services.prepare_certificate(other.pk, now=NOON).index == 77
+
+
 def test_a_nearly_full_list_is_followed_by_a_new_one(certificate, keys_dir, monkeypatch):
     monkeypatch.setattr("marketplace.certificates.services.publishing.NEARLY_FULL", 1)
 
@@ -567,6 +586,22 @@ def test_a_file_that_holds_no_certificate_is_not_found(certificate, content):
     assert queries.check_file(content).answer is Answer.NOT_FOUND
 
 
+@pytest.mark.parametrize("attached", [b"\xff\xfe", b""])
+def test_a_paper_with_another_attachment_is_not_a_certificate(certificate, tmp_path, attached):
+    import pikepdf
+
+    paper = pikepdf.new()
+    paper.add_blank_page()
+    paper.attachments["certificate.vc.jwt"] = pikepdf.AttachedFileSpec(paper, attached)
+    paper.save(tmp_path / "paper.pdf", compress_streams=False)
+    blank = pikepdf.new()
+    blank.add_blank_page()
+    blank.save(tmp_path / "blank.pdf")
+
+    for name in ("paper.pdf", "blank.pdf"):
+        assert queries.check_file((tmp_path / name).read_bytes()).answer is not Answer.GENUINE
+
+
 def test_a_huge_file_is_not_read(certificate):
     found = queries.check_file(b"%PDF-" + bytes(50_000_000))
 
@@ -663,6 +698,13 @@ def test_only_those_who_may_revoke_can_propose(certificate, collector, recycler)
     assert Withdrawal.objects.count() == 0
 
 
+def test_a_machine_cannot_withdraw(certificate, verifier):
+    with pytest.raises(PermissionDenied):
+        services.propose_withdrawal(
+            certificate, actor=replace(verifier, user_id=None), public_reason=REASON, now=NOON
+        )
+
+
 def test_nobody_decides_in_their_own_business(certificate, deal, member):
     insider = member(Role.VERIFIER, "Insider", of=deal.seller_id)
 
@@ -718,6 +760,14 @@ def test_the_timer_signs_every_list_again(certificate):
     assert run(job.pk, clock=lambda: NOON + timedelta(hours=6)) is True
 
     assert StatusList.objects.get().valid_until > until
+
+
+def test_the_job_does_it_all_and_again_nothing(deal, recycler, keys_dir, settle, now):
+    report(deal, recycler, now=now)
+
+    settle()
+    assert Certificate.objects.count() == 1
+    assert tasks.issue_certificate({"report": ProcessingReport.objects.get().pk}) is None
 
 
 # --- who sees what -----------------------------------------------------------------------------
