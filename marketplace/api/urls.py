@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import accounts, certificates, lots, market, money
+from . import accounts, certificates, deals, lots, market, money
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
@@ -50,6 +50,35 @@ urlpatterns = [
     path("v1/money/top-ups/", money.TopUps.as_view()),
     path("v1/money/pay-outs/", money.PayOuts.as_view()),
     # freight, deals, logistics
+    path("v1/deals/", deals.Deals.as_view()),
+    path("v1/deals/<int:pk>/", deals.OneDeal.as_view()),
+    path("v1/deals/<int:pk>/signature/", deals.Signature.as_view()),
+    path("v1/deals/<int:pk>/funding/", deals.Funding.as_view()),
+    path("v1/deals/<int:pk>/quotes/", deals.DealQuotes.as_view()),
+    path("v1/deals/<int:pk>/transport/", deals.Transport.as_view()),
+    path("v1/deals/<int:pk>/weighings/", deals.Weighings.as_view()),
+    path("v1/deals/<int:pk>/acceptance/", deals.Acceptance.as_view()),
+    path("v1/deals/<int:pk>/adjustment/", deals.Adjustment.as_view()),
+    path("v1/deals/<int:pk>/adjustment/agreement/", deals.AdjustmentAgreement.as_view()),
+    path("v1/deals/<int:pk>/part-acceptance/", deals.PartAcceptance.as_view()),
+    path("v1/deals/<int:pk>/rejection/", deals.Rejection.as_view()),
+    path("v1/deals/<int:pk>/return/", deals.ReturnReceipt.as_view()),
+    path("v1/deals/<int:pk>/cancellation/", deals.Cancellation.as_view()),
+    path("v1/deals/<int:pk>/disputes/", deals.Disputes.as_view()),
+    path("v1/disputes/<int:pk>/agreement/", deals.DisputeAgreement.as_view()),
+    path("v1/disputes/<int:pk>/escalation/", deals.DisputeEscalation.as_view()),
+    path("v1/disputes/<int:pk>/decision/", deals.DisputeDecision.as_view()),
+    path("v1/quotes/", deals.Quotes.as_view()),
+    path("v1/quotes/<int:pk>/choice/", deals.Choice.as_view()),
+    path("v1/quotes/<int:pk>/answer/", deals.QuoteAnswer.as_view()),
+    path("v1/quotes/<int:pk>/refusal/", deals.QuoteRefusal.as_view()),
+    path("v1/rate-cards/", deals.RateCards.as_view()),
+    path("v1/rate-cards/<int:pk>/retirement/", deals.RateCardRetirement.as_view()),
+    path("v1/shipments/", deals.Shipments.as_view()),
+    path("v1/shipments/<int:pk>/", deals.OneShipment.as_view()),
+    path("v1/shipments/<int:pk>/codes/", deals.HandoverCodes.as_view()),
+    path("v1/shipments/<int:pk>/handovers/", deals.Handovers.as_view()),
+    path("v1/papers/<int:pk>/", deals.Papers.as_view()),
     # certificates
     path("v1/deals/<int:pk>/processing-report/", certificates.ProcessingReports.as_view()),
     path("v1/certificates/", certificates.Certificates.as_view()),
