@@ -22,15 +22,15 @@ def main(arguments: Sequence[str]) -> int:
     stack = Stack(options.var, port=options.port)
     with stopping_cleanly("demo"):
         die_with_make()
+        stack.start(prepare=["prepare"] if options.empty else ["prepare", "--market"])
         try:
-            stack.start(prepare=["prepare"] if options.empty else ["prepare", "--market"])
-            accounts = options.var / "demo-accounts.txt"
+            accounts = stack.var / "demo-accounts.txt"
             print(
                 f"\nVoltbazaar runs at {stack.url} (ready after {time.monotonic() - began:.1f} s)"
             )
             if accounts.exists():
                 print(accounts.read_text(), end="")
-            print(f"What the processes say is in {options.var / 'log'}. Ctrl-C stops everything.")
+            print(f"What the processes say is in {stack.var / 'log'}. Ctrl-C stops everything.")
             sys.stdout.flush()
             while True:
                 time.sleep(0.5)

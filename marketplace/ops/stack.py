@@ -123,8 +123,10 @@ class Stack:
             self.services.start()
             self.manage(*prepare)
             self._say("Starting the web server, the worker, beat and the sweeper …")
-            self._start_processes()
+            # People wait for the pages, so the web server has the processors to itself while it starts.
+            self._start_processes("web")
             self._wait_until_ready()
+            self._start_processes("worker", "beat", "sweeper")
         except BaseException:
             self.stop()
             raise
@@ -211,12 +213,13 @@ class Stack:
             case _:
                 return self.children.get(name)
 
-    def _start_processes(self) -> None:
+    def _start_processes(self, *names: str) -> None:
         python = sys.executable
         celery = [python, "-m", "celery", "--app", "marketplace.celery", "--quiet"]
         commands: dict[str, list[str]] = {
             "web": [
                 *(python, "-m", "gunicorn", "marketplace.wsgi:application", "--preload"),
+                "--no-control-socket",  # it lies in the home directory, where two sites would meet
                 *("--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread"),
                 *("--workers", "2", "--threads", "4", "--graceful-timeout", "10"),
                 *("--max-requests", "10000", "--max-requests-jitter", "1000"),
@@ -231,10 +234,10 @@ class Stack:
             ],
             "sweeper": [python, str(ROOT / "manage.py"), "sweep"],
         }
-        for name, command in commands.items():
+        for name in names:
             child = Child(
                 name,
-                command,
+                commands[name],
                 log=self.var / "log" / f"{name}.log",
                 environment={**self.environment, "PROCESS": name},
                 folder=ROOT,
