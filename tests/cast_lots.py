@@ -14,6 +14,8 @@ from marketplace.lots import services
 from marketplace.lots.models import Lot
 from marketplace.reference.models import Chemistry
 
+__all__ = ["draft", "priced", "submitted"]
+
 BEKASI = 1649378
 SAFE = dict.fromkeys(["swollen", "hot", "wet", "smell", "dented", "cut"], False)
 

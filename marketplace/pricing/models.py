@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -6,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.core.models import RowQuerySet
 from marketplace.lots.models import Lot
+
+from .rules import rough
 
 if TYPE_CHECKING:
     from marketplace.accounts.actors import Actor
@@ -60,3 +63,8 @@ class Valuation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.low}–{self.high} {self.currency} for {self.lot_id}"
+
+    @property
+    def rough_range(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Low, typical and high, rounded as an estimate should be read."""
+        return rough(self.low), rough(self.typical), rough(self.high)

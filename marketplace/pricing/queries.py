@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from marketplace.core.money import payable
@@ -258,7 +259,7 @@ def explained_flags(valuation: Valuation) -> list[str]:
     for on, names in sorted(stale.items()):
         said.append(
             _("Old quote of %(on)s: %(materials)s. The range is wider for it.")
-            % {"materials": ", ".join(names), "on": on}
+            % {"materials": ", ".join(names), "on": date_format(date.fromisoformat(on), "j M Y")}
         )
     return said
 

@@ -182,6 +182,18 @@ def quote_band(usd_per_kg: Decimal, *, age_days: int, fresh_days: int, volatilit
     return Band.around(usd_per_kg, min(Decimal("0.9"), volatility * years))
 
 
+def rough(amount: Decimal, *, digits: int = 3) -> Decimal:
+    """Return an estimate as people should read it: three digits, for the rest would claim to know too much.
+
+    >>> rough(Decimal("190692.28")), rough(Decimal("-2243.90")), rough(Decimal("32.857")), rough(Decimal(0))
+    (Decimal('191000'), Decimal('-2240'), Decimal('32.9'), Decimal('0'))
+    """
+    if not amount:
+        return ZERO
+    step = Decimal(1).scaleb(amount.adjusted() - digits + 1)
+    return Decimal(f"{amount.quantize(step, rounding=ROUND_HALF_EVEN):f}")
+
+
 def value(inputs: Inputs, *, seed: int = 1, samples: int = SAMPLES) -> Worth:
     """Return what a lot is worth by the better of recycling and second life.
 

@@ -19,6 +19,7 @@ from marketplace.lots import queries, services
 from marketplace.lots.models import Lot, LotPhoto
 from marketplace.pricing.models import Valuation
 from marketplace.pricing.queries import explained, explained_flags, latest_valuation
+from marketplace.pricing.rules import rough
 from marketplace.reference.models import Country
 
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
@@ -51,12 +52,16 @@ class AnswerForm(forms.Form):
 
 @require_safe
 def lots(request: WebRequest) -> HttpResponse:
-    """List my lots, those that wait for me first; or what is for sale, what ends first on top of the rest."""
-    sells = request.actor.may(Capability.LOT_LIST)
-    shows_mine = sells and request.GET.get("show", "mine") != "sale"
-    rows = _cards(Lot.objects.visible_to(request.actor))
-    if shows_mine:
-        mine = rows.filter(seller_id=request.actor.organisation_id).annotate(
+    """List my lots, those that wait for me first. Who buys, or is a stranger, is shown what is for sale."""
+    actor = request.actor
+    if not actor.may(Capability.LOT_LIST) or (
+        actor.may(Capability.BID_PLACE) and request.GET.get("show") != "mine"
+    ):
+        return go(request, "market")
+    rows = (
+        _cards(Lot.objects.visible_to(actor))
+        .filter(seller_id=actor.organisation_id)
+        .annotate(
             urgency=Case(
                 *(
                     When(status=status, then=Value(at))
@@ -66,14 +71,11 @@ def lots(request: WebRequest) -> HttpResponse:
                 output_field=IntegerField(),
             )
         )
-        listed: Keyset[Any] = Keyset(
-            mine, "urgency", "-pk", size=24, after=request.GET.get("after")
-        )
-    else:
-        rows = rows.filter(status__in=FOR_SALE)
-        listed = Keyset(rows, "status", "-pk", size=24, after=request.GET.get("after"))
-    context = {"lots": listed, "sells": sells, "shows_mine": shows_mine}
-    return page(request, "web/lots/list.html", context)
+    )
+    listed: Keyset[Any] = Keyset(rows, "urgency", "-pk", size=24, after=request.GET.get("after"))
+    for row in listed:
+        row.rough_worth = None if row.worth is None else rough(row.worth)
+    return page(request, "web/lots/list.html", {"lots": listed})
 
 
 def _cards(rows: QuerySet[Lot]) -> QuerySet[Lot]:
@@ -182,7 +184,8 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
         "valuation": valuation,
         "lines": explained(valuation) if valuation else [],
         "flags": explained_flags(valuation) if valuation else [],
-        "per_kg": valuation.typical / found.mass_kg if valuation and found.mass_kg else None,
+        "rough": valuation.rough_range if valuation else (),
+        "per_kg": rough(valuation.typical / found.mass_kg) if valuation and found.mass_kg else None,
         "road": next((row for row in classifications if row.mode == "ROAD"), None),
         "classifications": classifications,
         "form": form,
