@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "marketplace.accounts.middleware.actor",
+    "marketplace.accounts.middleware.staff_second_factor",
     "marketplace.web.middleware.refusal_page",
 ]
 ROOT_URLCONF = "marketplace.urls"
@@ -165,6 +166,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+STAFF_NEED_SECOND_FACTOR = _flag("STAFF_NEED_SECOND_FACTOR", "0" if DEBUG else "1")
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Voltbazaar"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
