@@ -1,10 +1,11 @@
+# ruff: noqa: F811 — fixtures come in by import, and go in by name
 """Pages of the market: what is open, the panel, planning, deciding, my bids."""
 
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from cast_market import START, auction, bid, bidder, offered, priced_lot, rich, sealed  # noqa: F401
+from tests.cast_market import START, auction, bid, bidder, offered, priced_lot, rich, sealed  # noqa: F401
 from django.urls import reverse
 from django.utils import timezone
 
