@@ -15,6 +15,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketplace.accounts.actors import ANONYMOUS
 from marketplace.compliance.models import Classification
 from marketplace.compliance.queries import latest_classifications
 from marketplace.lots import queries, services
@@ -50,7 +51,7 @@ class AnswersIn(serializers.Serializer[Any]):
 
     origin = serializers.ChoiceField(choices=Lot.Origin.choices, required=False)
     chemistry = serializers.PrimaryKeyRelatedField(
-        queryset=Chemistry.objects.all(), allow_null=True, required=False
+        queryset=Chemistry.objects.visible_to(ANONYMOUS), allow_null=True, required=False
     )
     mass_kg = serializers.DecimalField(**AMOUNT)
     energy_kwh = serializers.DecimalField(**AMOUNT)

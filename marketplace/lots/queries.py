@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 
-from django.db.models import Sum
+from django.db.models import Prefetch, QuerySet, Sum
 from PIL import Image
 
 from marketplace.reference.models import Chemistry, PackModel
@@ -70,6 +70,12 @@ def amounts_disagree(lot: Lot, *, on: date) -> bool:
         wh_per_kg_high=kind.pack_wh_per_kg_high,
         gap=parameter("RATING_GAP", on),
     )
+
+
+def with_first_photo(rows: QuerySet[Lot]) -> QuerySet[Lot]:
+    """Give each lot ``first_photos``: a list of its first photo, or of none. One query for any number of lots."""
+    first = LotPhoto.objects.order_by("lot_id", "pk").distinct("lot_id")
+    return rows.prefetch_related(Prefetch("photos", first, to_attr="first_photos"))
 
 
 def picture_of(photo: LotPhoto, *, width: int) -> bytes:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -217,6 +218,15 @@ def fingerprint(facts: Mapping[str, Any]) -> str:
 def latest_valuation(lot: Lot) -> Valuation | None:
     """Return what the lot was last thought to be worth, if it was valued."""
     return lot.valuations.order_by("-valued_at", "-pk").first()
+
+
+def with_latest_worth(rows: QuerySet[Lot]) -> QuerySet[Lot]:
+    """Give each lot ``worth`` and ``worth_currency``, from its latest valuation, without another query."""
+    latest = Valuation.objects.filter(lot=OuterRef("pk")).order_by("-valued_at", "-pk")
+    return rows.annotate(
+        worth=Subquery(latest.values("typical")[:1]),
+        worth_currency=Subquery(latest.values("currency")[:1]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

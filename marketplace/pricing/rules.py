@@ -338,10 +338,10 @@ def _draw(band: Band, name: str, seed: int, samples: int) -> list[float]:
 @lru_cache(maxsize=256)
 def _normals(name: str, seed: int, samples: int) -> tuple[float, ...]:
     """Return the draws of one input. The same for every lot, so that two lots differ by their facts only."""
-    random = Random(f"{seed} {name}")  # noqa: S311 - a sample, not a secret
-    half = [random.gauss(0, 1) for _n in range(samples // 2)]
+    source = Random(f"{seed} {name}")  # noqa: S311 - a sample, not a secret
+    half = [source.gauss(0, 1) for _n in range(samples // 2)]
     drawn = [*half, *(-z for z in half)]  # antithetic: the middle lies in the middle
-    random.shuffle(drawn)
+    source.shuffle(drawn)
     return tuple(drawn)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Case, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Value, When
+from django.db.models import Case, IntegerField, Value, When
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -16,9 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 from marketplace.accounts.capabilities import Capability
 from marketplace.compliance.queries import latest_classifications
 from marketplace.lots import queries, services
-from marketplace.lots.models import Lot, LotPhoto
-from marketplace.pricing.models import Valuation
-from marketplace.pricing.queries import explained, explained_flags, latest_valuation
+from marketplace.lots.models import Lot
+from marketplace.pricing.queries import (
+    explained,
+    explained_flags,
+    latest_valuation,
+    with_latest_worth,
+)
 from marketplace.pricing.rules import rough
 from marketplace.reference.models import Country
 
@@ -59,7 +63,8 @@ def lots(request: WebRequest) -> HttpResponse:
     ):
         return go(request, "market")
     rows = (
-        _cards(Lot.objects.visible_to(actor))
+        with_latest_worth(queries.with_first_photo(Lot.objects.visible_to(actor)))
+        .select_related("chemistry")
         .filter(seller_id=actor.organisation_id)
         .annotate(
             urgency=Case(
@@ -76,20 +81,6 @@ def lots(request: WebRequest) -> HttpResponse:
     for row in listed:
         row.rough_worth = None if row.worth is None else rough(row.worth)
     return page(request, "web/lots/list.html", {"lots": listed})
-
-
-def _cards(rows: QuerySet[Lot]) -> QuerySet[Lot]:
-    """Return lots with what a card shows: chemistry, first photo, latest price. Three queries for any number."""
-    latest = Valuation.objects.filter(lot=OuterRef("pk")).order_by("-valued_at", "-pk")
-    first_photos = LotPhoto.objects.order_by("lot_id", "pk").distinct("lot_id")
-    return (
-        rows.select_related("chemistry")
-        .prefetch_related(Prefetch("photos", first_photos, to_attr="first_photos"))
-        .annotate(
-            worth=Subquery(latest.values("typical")[:1]),
-            worth_currency=Subquery(latest.values("currency")[:1]),
-        )
-    )
 
 
 @require_safe
