@@ -181,7 +181,10 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
         "classifications": classifications,
         "form": form,
     } | panel(request, found)
-    return page(request, "web/lots/lot.html", context, fragment="worth", status=status)
+    response = page(request, "web/lots/lot.html", context, fragment="worth", status=status)
+    if request.htmx and found.status != Lot.Status.SUBMITTED:
+        response["HX-Refresh"] = "true"  # the price came: what can be done with the lot changed too
+    return response
 
 
 def title_of(found: Lot) -> str:

@@ -3,13 +3,14 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from marketplace.journal.services import drain
 from marketplace.lots import services
 from marketplace.lots.models import Lot
 from marketplace.pricing.models import Valuation
 from tests.cast_lots import *  # noqa: F403
-from tests.cast_lots import BEKASI, SAFE, picture
+from tests.cast_lots import BEKASI, picture
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +54,33 @@ def test_a_collector_goes_from_photo_to_price_without_a_script(browser, collecto
     valuation = Valuation.objects.get(lot=lot)
     assert valuation.currency == "IDR"
     assert b"every 3s" not in shown.content
+
+
+def test_a_waiting_page_asks_only_for_the_price_and_reloads_when_it_came(
+    browser, submitted, collector, settle
+):
+    lot, client = submitted(collector), browser(collector)
+    part = {"hx-request": "true"}
+
+    waiting = client.get(f"/lots/{lot.pk}/", headers=part)
+    settle()
+    came = client.get(f"/lots/{lot.pk}/", headers=part)
+
+    assert b"<html" not in waiting.content
+    assert b"every 3s" in waiting.content
+    assert "HX-Refresh" not in waiting.headers
+    assert came.headers["HX-Refresh"] == "true"
+
+
+def test_a_photo_larger_than_we_take_is_refused_with_what_to_do(browser, draft, collector):
+    lot = draft(collector)
+    huge = SimpleUploadedFile("x.jpg", b"\xff\xd8" + b"0" * 60 * 2**20)
+
+    shown = go_on(browser(collector), lot, "photos", {"whole": huge})
+
+    assert shown.status_code == 422
+    assert "20 MB" in shown.content.decode()
+    assert lot.photos.count() == 1
 
 
 def test_a_double_tap_begins_one_lot(browser, collector):
@@ -266,7 +294,3 @@ def test_a_corrected_amount_is_valued_again(browser, priced, collector):
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_nobody_is_asked_to_log_in_twice(client, method):
     assert getattr(client, method)("/sell/").url.startswith("/accounts/login/")
-
-
-def test_safe_is_the_word_for_six_noes():
-    assert len(SAFE) == 6
