@@ -17,7 +17,7 @@ from marketplace.deals.models import Deal
 from marketplace.journal.models import Delivery, Job
 from marketplace.journal.services import drain, record
 from marketplace.lots import events as lots
-from marketplace.market import events as market
+from marketplace.market.events import BidPlaced
 from marketplace.market.models import Auction, Bid
 from marketplace.notifications import services
 from marketplace.notifications.models import Message, Notice, Preference
@@ -135,7 +135,7 @@ def bids(sold, recycler, rival, licence_of):
 
     def outbid(amount, at):
         bid = place(amount, at)
-        event = market.BidPlaced(auction_id=auction.pk, bid_id=bid.pk, outbid_id=won.bidder_id)
+        event = BidPlaced(auction_id=auction.pk, bid_id=bid.pk, outbid_id=won.bidder_id)
         with transaction.atomic():
             record(event, by=SYSTEM, at=at)
 
