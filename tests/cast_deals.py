@@ -24,7 +24,14 @@ from marketplace.market.models import Award
 
 PRICE = Decimal(18_500_000)
 MASS = Decimal("112.000")
-ROAD_TO = ["CONTRACT_PENDING", "FUNDS_PENDING", "FUNDED", "CARRIER_BOOKED", "PICKED_UP", "INSPECTION"]
+ROAD_TO = [
+    "CONTRACT_PENDING",
+    "FUNDS_PENDING",
+    "FUNDED",
+    "CARRIER_BOOKED",
+    "PICKED_UP",
+    "INSPECTION",
+]
 
 
 @pytest.fixture

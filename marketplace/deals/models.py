@@ -204,7 +204,13 @@ class Deal(Staged):
             ),
             models.CheckConstraint(
                 condition=Q(proposed_kg=None, proposed_price=None)
-                | Q(proposed_kg__gt=0, proposed_price__gte=0, proposed_price__lte=F("price")),
+                | Q(
+                    proposed_kg__isnull=False,
+                    proposed_kg__gt=0,
+                    proposed_price__isnull=False,
+                    proposed_price__gte=0,
+                    proposed_price__lte=F("price"),
+                ),
                 name="deal_proposal_is_whole",
             ),
             models.CheckConstraint(
