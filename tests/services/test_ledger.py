@@ -1,6 +1,7 @@
 # ruff: noqa: F811 — fixtures come in by import, and go in by name
 """Money moves in balanced movements, each once, and never what is not there."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -535,7 +536,10 @@ def test_a_balance_that_drifted_is_shown_to_the_operator(recycler, rich, clock, 
 def in_threads(calls):
     """Call everything at once, each with a connection of its own; return results or what was refused."""
 
+    start = threading.Barrier(len(calls))
+
     def alone(call):
+        start.wait()
         try:
             return call()
         except services.Refused as refusal:
@@ -549,14 +553,17 @@ def in_threads(calls):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_spenders_cannot_spend_the_same_money(recycler, rich, now):
-    """Red without the row lock in ``_find`` (tried: both read 500 and the constraint, not the rule, stops one)."""
-    rich(recycler, 500)
+    """Red without the row lock in ``_find`` (tried: several read 500, and each spends it)."""
+    rich(recycler, 501)
+    hold(
+        recycler, 1, key="first", now=now
+    )  # so that the accounts are there: opening one is a queue too
 
     ends = in_threads([lambda n=n: hold(recycler, 300, key=f"k{n}", now=now) for n in range(8)])
 
     assert sum(isinstance(end, Movement) for end in ends) == 1
     assert sum(isinstance(end, services.NotEnoughMoney) for end in ends) == 7
-    assert pots(recycler) == (200, 300)
+    assert pots(recycler) == (200, 301)
     sums()
 
 
@@ -585,7 +592,7 @@ def test_one_payment_request_in_eight_hands_pays_once(recycler, now):
 
 @pytest.mark.django_db(transaction=True)
 def test_payments_criss_cross_without_deadlock(recycler, rival, rich, now):
-    """Red when accounts are locked in any other order than by key (tried with ``order_by("-balance")``)."""
+    """Red when a payment locks its payer's accounts before the payee's, not all by key (tried)."""
     rich(recycler, 5000)
     rich(rival, 5000)
     for actor, number in ((recycler, 1), (rival, 2)):
@@ -593,13 +600,14 @@ def test_payments_criss_cross_without_deadlock(recycler, rival, rich, now):
 
     def pay(number):
         payer, payee = (recycler, rival) if number % 2 else (rival, recycler)
-        return services.forfeit(
+        return services.settle(
             organisation=payer.organisation_id,
             to=payee.organisation_id,
             amount=Decimal(10),
             currency="IDR",
             purpose=f"deal:{1 if number % 2 else 2}",
             key=f"pay:{number}",
+            refund_rest=False,
             now=now + timedelta(seconds=number),
         )
 

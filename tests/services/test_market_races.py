@@ -217,7 +217,7 @@ def test_sixty_four_clients_on_one_lot_leave_one_winner_no_gap_and_no_disorder(o
 
 
 def test_two_closers_at_once_have_one_result(offered, bidder, holder):
-    """Red (tried) without the row lock in ``close_auction``: the second one runs into a unique constraint."""
+    """Red (tried) without the row lock in ``close_auction``: the second one fails on the lot, which has moved on."""
     firms = [bidder(f"Firm {n}") for n in range(3)]
     auction = offered()
     for place_, firm in enumerate(firms):
