@@ -36,6 +36,7 @@ from marketplace.reference.models import Country
 from marketplace.reference.queries import City, search_cities
 
 from .http import View, WebRequest, go, login_needed, page, refusals, told
+from .templatetags.house import locale
 
 JOINING, PROOF, SECRET = "joining", "proof", "new_secret"
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -62,7 +63,13 @@ def strangers_only(view: View) -> View:
 
 
 def countries() -> list[tuple[str, str]]:
-    return list(Country.objects.order_by("name").values_list("code", "name"))
+    codes = Country.objects.values_list("code", flat=True)
+    return sorted(((code, country_name(code)) for code in codes), key=lambda row: row[1])
+
+
+def country_name(code: str) -> str:
+    """Return what the reader's language calls a country."""
+    return str(locale().territories.get(code, code))
 
 
 def currencies() -> list[tuple[str, str]]:
@@ -377,6 +384,7 @@ def organisation(request: WebRequest) -> HttpResponse:
     context = {
         "form": form,
         "organisation": mine,
+        "country": country_name(mine.country),
         "may_manage": request.actor.may(Capability.ORGANISATION_MANAGE),
     }
     status = 422 if form.errors else 200

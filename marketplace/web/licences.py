@@ -22,7 +22,7 @@ from marketplace.accounts.models import Document, Licence, LicenceCheck
 from marketplace.accounts.queries import is_related, mass_left_kg
 from marketplace.reference.models import Chemistry, LicenceType
 
-from .accounts import found_city
+from .accounts import country_name, found_city
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
 
 FIELD_LABELS = {
@@ -168,6 +168,8 @@ def licence(request: WebRequest, pk: int) -> HttpResponse:
     context = {
         "licence": row,
         "mine": mine,
+        "country": country_name(row.country),
+        "acts": [LicenceType.Use(act).label for act in row.acts],
         "left": mass_left_kg([row], timezone.now().year)[row.pk],
         "may_edit": mine and row.status in (Licence.Status.DRAFT, Licence.Status.NEEDS_INFO),
         "may_check": may_check,
@@ -426,7 +428,7 @@ def _claimed_value(row: Licence, field: str) -> Any:
     values = {
         "number": row.number,
         "issuer": row.issuer,
-        "country": row.country,
+        "country": country_name(row.country),
         "site": " · ".join(part for part in (row.site_name, row.site_place) if part) or "–",
         "materials": ", ".join(row.materials),
     }
