@@ -24,7 +24,13 @@ from marketplace.reference.models import (
     SecondLifePrice,
     Source,
 )
-from marketplace.reference.queries import Quote, latest_quotes, parameters, rate_per_usd
+from marketplace.reference.queries import (
+    Quote,
+    RateMissing,
+    latest_quotes,
+    parameters,
+    rate_per_usd,
+)
 
 from . import rules
 from .models import Valuation
@@ -356,7 +362,10 @@ BOARD: tuple[tuple[str, str, Callable[[], str]], ...] = (
 def price_board(*, on: date, currency: str = "USD", country: str = "") -> list[BoardLine]:
     """Return today's price of a kilogram of what people recognise, as lots that were weighed and undamaged.
 
-    :param country: if given, the currency of that country, when it is known and has a rate
+    Before reference data is loaded the board is empty.
+
+    :param currency: US dollars instead, if there is no rate for it
+    :param country: if given, the currency of that country, when it is known
     """
     if country:
         currency = (
@@ -364,7 +373,10 @@ def price_board(*, on: date, currency: str = "USD", country: str = "") -> list[B
             or currency
         )
     market = market_on(on)
-    per_usd = rate_per_usd(currency, on)
+    try:
+        per_usd = rate_per_usd(currency, on)
+    except RateMissing:
+        currency, per_usd = "USD", Decimal(1)
     lines = []
     for code, chemistry, name in BOARD:
         if chemistry not in market.chemistries:

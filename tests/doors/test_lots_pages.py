@@ -10,7 +10,7 @@ from marketplace.lots import services
 from marketplace.lots.models import Lot
 from marketplace.pricing.models import Valuation
 from tests.cast_lots import *  # noqa: F403
-from tests.cast_lots import BEKASI, picture
+from tests.cast_lots import BEKASI, SAFE, picture
 
 pytestmark = pytest.mark.django_db
 
@@ -294,3 +294,78 @@ def test_a_corrected_amount_is_valued_again(browser, priced, collector):
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_nobody_is_asked_to_log_in_twice(client, method):
     assert getattr(client, method)("/sell/").url.startswith("/accounts/login/")
+
+
+def test_a_photo_can_be_taken_out_and_more_taken_before_going_on(browser, draft, collector):
+    lot, client = draft(collector), browser(collector)
+    photo = lot.photos.get()
+
+    assert client.post(f"/sell/{lot.pk}/photos/{photo.pk}/remove/").status_code == 302
+    assert not lot.photos.exists()
+    stays = f"/sell/{lot.pk}/photos/"
+    assert go_on(client, lot, "photos", {}).url == stays
+    assert go_on(client, lot, "photos", {"whole": picture(), "stay": "1"}).url == stays
+    assert lot.photos.count() == 1
+    assert client.get(stays).status_code == 200
+
+
+def test_answers_are_shown_again(browser, draft, collector):
+    lot, client = draft(collector, answers=SAFE | {"dented": True}), browser(collector)
+
+    assert client.get(f"/sell/{lot.pk}/chemistry/").context["picked"] == "NMC532"
+    assert client.get(f"/sell/{lot.pk}/safety/").context["picked"] == ["dented"]
+    assert b'value="112"' in client.get(f"/sell/{lot.pk}/amount/").content
+    assert client.get("/sell/").context["drafts"][0] == lot
+    assert client.get(f"/lots/{lot.pk}/").url == f"/sell/{lot.pk}/check/"
+
+
+def test_a_lot_that_can_no_longer_be_changed_is_only_shown(browser, priced, collector, now):
+    lot = services.mark_open(priced(collector), by=collector, now=now)
+
+    sent = go_on(browser(collector), lot, "amount", {"mass_kg": "1"})
+
+    assert sent.url == f"/lots/{lot.pk}/"
+    lot.refresh_from_db()
+    assert lot.mass_kg == Decimal(112)
+
+
+def test_who_does_not_sell_is_shown_what_is_for_sale(browser, carrier, recycler, anonymous):
+    for actor in (carrier, recycler, anonymous):
+        assert browser(actor).get("/lots/").url == "/market/"
+    assert browser(recycler).get("/lots/?show=mine").status_code == 200
+
+
+def test_a_photo_whose_file_is_gone_is_not_there(browser, program, draft, collector):
+    lot = draft(collector)
+    photo = lot.photos.get()
+    photo.file.storage.delete(photo.file.name)
+
+    assert browser(collector).get(f"/lots/{lot.pk}/photos/{photo.pk}.jpg").status_code == 404
+    assert program(collector).get(f"/api/v1/lots/{lot.pk}/photos/{photo.pk}/").status_code == 404
+
+
+def test_a_mass_that_does_not_fit_the_energy_is_doubted(browser, draft, collector):
+    lot = draft(collector, mass_kg=Decimal(40), energy_kwh=Decimal(40))
+
+    assert (
+        "do not fit together" in browser(collector).get(f"/sell/{lot.pk}/check/").content.decode()
+    )
+
+
+def test_towns_are_found_without_accents_and_of_any_country(browser, draft, collector):
+    lot, client = draft(collector), browser(collector)
+
+    found = client.get(f"/sell/{lot.pk}/place/", {"country": "IN", "q": "pune"}).context["towns"]
+    none = client.get(f"/sell/{lot.pk}/place/", {"country": "IN", "q": "qqqq"})
+
+    assert [town.name for town in found][:1] == ["Pune"]
+    assert "No town of that name" in none.content.decode()
+
+
+def test_an_unfinished_lot_says_what_is_open(browser, collector, now):
+    lot = services.start_lot(actor=collector, request_id=uuid4(), now=now)
+
+    shown = browser(collector).get(f"/sell/{lot.pk}/check/")
+
+    assert len(shown.context["open_questions"]) == 6
+    assert go_on(browser(collector), lot, "check", {"declared": "on"}).status_code == 422

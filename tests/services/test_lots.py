@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -13,6 +14,7 @@ from marketplace.core.errors import Refused
 from marketplace.core.models import AlreadyMovedOn
 from marketplace.core.uploads import UploadRefused
 from marketplace.journal.models import Entry
+from marketplace.journal.services import switchboard
 from marketplace.lots import queries, services
 from marketplace.lots.models import Lot, LotPhoto
 from marketplace.reference.models import Chemistry
@@ -556,3 +558,126 @@ def test_one_photo_at_once_is_kept_once(draft, collector, now):
     )
 
     assert lot.photos.count() == 2
+
+
+# --- the rest of the refusals ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("refused", "field", "attempt"),
+    [
+        (
+            services.PhotoRefused,
+            "shows",
+            lambda lot, actor, now: services.add_photo(
+                lot, actor=actor, upload=picture((3, 3, 3)), shows="CAT", now=now
+            ),
+        ),
+        (
+            services.LotIncomplete,
+            "origin",
+            lambda lot, actor, now: services.answer_origin(
+                lot, actor=actor, origin="SPACESHIP", now=now
+            ),
+        ),
+        (
+            services.AmountRefused,
+            "mass_kg",
+            lambda lot, actor, now: services.answer_together(
+                lot, actor=actor, answers={"origin": "BUS", "energy_kwh": Decimal(99_999)}, now=now
+            ),
+        ),
+    ],
+)
+def test_a_refusal_names_its_field_and_writes_nothing(
+    draft, collector, now, refused, field, attempt
+):
+    lot = draft(collector, chemistry="PBA", units=2)
+    before = stored(lot)
+
+    with pytest.raises(refused) as refusal:
+        attempt(lot, collector, now)
+
+    assert refusal.value.field == field
+    assert stored(lot) == before
+    assert lot.photos.count() == 1
+
+
+def test_units_of_nobody_knows_what_are_refused(collector, now):
+    lot = services.start_lot(actor=collector, request_id=uuid4(), now=now)
+
+    with pytest.raises(services.AmountRefused) as refusal:
+        services.answer_amount(lot, actor=collector, units=5, now=now)
+
+    assert "Give the weight" in refusal.value.message
+    assert stored(lot)["units"] is None
+
+
+def test_a_machine_owns_no_lot(collector, draft, now):
+    lot = draft(collector)
+    machine = replace(collector, user_id=None)
+
+    with pytest.raises(services.LotIncomplete):
+        services.start_lot(actor=machine, request_id=uuid4(), now=now)
+    with pytest.raises(services.LotIncomplete):
+        services.declare_and_submit(lot, actor=machine, now=now)
+
+    assert stored(lot)["status"] == "DRAFT"
+    assert Lot.objects.count() == 1
+
+
+def test_a_question_and_its_answer_are_not_empty(submitted, collector, staff, now):
+    lot = submitted(collector)
+    for question in ("", " ", "x" * 1001):
+        with pytest.raises(services.QuestionRefused):
+            services.ask_seller(lot, actor=staff, question=question, now=now)
+    assert stored(lot)["status"] == "SUBMITTED"
+
+    services.ask_seller(lot, actor=staff, question="Why?", now=now)
+    for answer in ("", " ", "x" * 1001):
+        with pytest.raises(services.QuestionRefused):
+            services.answer_question(lot, actor=collector, answer=answer, now=now)
+    with pytest.raises(services.LotIncomplete):
+        services.declare_and_submit(lot, actor=collector, now=now)
+    assert stored(lot)["status"] == "NEEDS_INFO"
+
+
+WAYS = [
+    ("PRICED", [services.mark_open, services.mark_withdrawn], "WITHDRAWN"),
+    ("PRICED", [services.mark_open, services.mark_evaluating, services.mark_unsold], "UNSOLD"),
+    (
+        "DELIVERED",
+        [services.mark_accepted, services.mark_processed],
+        "PROCESSED",
+    ),
+    ("DELIVERED", [services.mark_rejected, services.mark_returned], "RETURNED"),
+]
+
+
+@pytest.mark.parametrize(("start", "arrows", "end"), WAYS)
+def test_a_lot_goes_the_other_ways(priced, collector, now, start, arrows, end):
+    lot = priced(collector)
+    Lot.objects.filter(pk=lot.pk).update(status=start)
+
+    for arrow in arrows:
+        lot = arrow(lot, by=collector, now=now)
+
+    assert lot.status == end
+
+
+def test_a_dangerous_lot_is_fetched_and_made_safe(draft, collector, staff, now):
+    lot = draft(collector, answers=SAFE | {"hot": True})
+
+    services.call_safety_pickup(lot, actor=collector, now=now)
+    lot = services.mark_disposed(lot, by=staff, now=now)
+
+    assert lot.status == "DISPOSED"
+
+
+def test_expiring_is_daily_work(submitted, collector, staff, now):
+    lot = submitted(collector)
+    services.ask_seller(lot, actor=staff, question="Which scooter?", now=now)
+
+    switchboard().schedules["lots.expire"].work({"slot": ""})(now + timedelta(days=31))
+
+    assert stored(lot)["status"] == "EXPIRED"

@@ -8,12 +8,18 @@ from django.utils import translation
 
 from marketplace.accounts.models import Organisation
 from marketplace.journal.models import Entry, Job
-from marketplace.journal.services import run
+from marketplace.journal.services import run, switchboard
 from marketplace.lots import services as lots
 from marketplace.lots.models import Lot
 from marketplace.pricing import queries, services
 from marketplace.pricing.models import Valuation
-from marketplace.reference.models import Confidence, MetalQuote, Source
+from marketplace.reference.models import (
+    Chemistry,
+    Confidence,
+    MetalQuote,
+    SecondLifePrice,
+    Source,
+)
 from tests.cast_lots import *  # noqa: F403
 from tests.cast_lots import SAFE
 
@@ -298,3 +304,62 @@ def test_two_workers_at_once_keep_one_valuation(submitted, collector, now):
 
     assert lot.valuations.count() == 1
     assert Entry.objects.filter(name="pricing.LotValued").count() == 1
+
+
+def test_the_board_is_in_dollars_where_there_is_no_rate(reference, now):
+    board = queries.price_board(on=now.date(), currency="XXX")
+
+    assert {line.currency for line in board} == {"USD"}
+
+
+@pytest.mark.parametrize("country", ["", "ZZ"])
+def test_the_board_of_nowhere_is_in_dollars(reference, now, country):
+    assert queries.price_board(on=now.date(), country=country)[0].currency == "USD"
+
+
+@pytest.mark.django_db
+def test_the_board_is_empty_before_reference_data_is_loaded(now):
+    Chemistry.objects.all().delete()
+
+    assert queries.price_board(on=now.date()) == []
+
+
+def test_revaluing_is_daily_work(priced, collector, clock, settle):
+    lot = priced(collector)
+    quote("Ni", clock.forward(days=1).date(), "30")
+
+    with transaction.atomic():
+        switchboard().schedules["pricing.revalue"].work({"slot": ""})(clock())
+    settle()
+
+    assert lot.valuations.count() == 2
+
+
+def test_second_life_is_explained(draft, collector, settle, now):
+    lot = draft(collector, chemistry="LFP", energy_kwh=Decimal(50), mass_kg=Decimal(400))
+    lots.answer_health(lot, actor=collector, state_of_health=Decimal("0.92"), now=now)
+    lots.declare_and_submit(lot, actor=collector, now=now)
+    settle()
+
+    lines = queries.explained(lot.valuations.get())
+
+    assert lines[0].why == "50 kWh × US$45, grade A"
+    assert lines[0].source
+
+
+def test_a_flag_of_a_later_version_is_passed_over(priced, collector):
+    valuation = priced(collector).valuations.get()
+    valuation.flags = [{"code": "from_the_future"}]
+
+    assert queries.explained_flags(valuation) == []
+
+
+def test_a_price_without_its_table_is_no_second_life(draft, collector, settle, now):
+    SecondLifePrice.objects.all().delete()
+    lot = draft(collector, chemistry="LFP", mass_kg=Decimal(400))
+    lots.answer_health(lot, actor=collector, state_of_health=Decimal("0.92"), now=now)
+
+    lots.declare_and_submit(lot, actor=collector, now=now)
+    settle()
+
+    assert lot.valuations.get().route == "RECYCLE"
