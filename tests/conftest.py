@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pikepdf
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
@@ -27,6 +28,7 @@ from marketplace.journal.services import drain
 from marketplace.reference.models import Chemistry, LicenceType
 from marketplace.reference.queries import city
 from marketplace.reference.services import load_reference
+from tests.cast_stack import stack  # noqa: F401 - one running site for the tests that need a real one
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -66,6 +68,7 @@ def quiet_house(settings, tmp_path):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SMS_ADAPTER = "marketplace.notifications.sms.MemorySms"
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()  # rate limits of one test are not those of the next
 
 
 @pytest.fixture

@@ -118,7 +118,12 @@ class Organisation(models.Model):
             models.CheckConstraint(condition=Q(tier__lte=3), name="organisation_tier_known"),
             models.CheckConstraint(
                 condition=Q(latitude=None, longitude=None)
-                | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
+                | Q(
+                    latitude__isnull=False,
+                    longitude__isnull=False,
+                    latitude__range=(-90, 90),
+                    longitude__range=(-180, 180),
+                ),
                 name="organisation_is_on_earth",
             ),
             models.UniqueConstraint(

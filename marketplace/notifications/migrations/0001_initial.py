@@ -6,63 +6,129 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('template', models.CharField(help_text="Which sentence; rendered in the reader's language.", max_length=60)),
-                ('facts', models.JSONField(default=dict)),
-                ('path', models.CharField(blank=True, help_text='Where to act.', max_length=200)),
-                ('entry_id', models.BigIntegerField(help_text='The journal entry it tells of.', null=True)),
-                ('created_at', models.DateTimeField()),
-                ('read_at', models.DateTimeField(null=True)),
-                ('organisation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organisation')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "template",
+                    models.CharField(
+                        help_text="Which sentence; rendered in the reader's language.",
+                        max_length=60,
+                    ),
+                ),
+                ("facts", models.JSONField(default=dict)),
+                ("path", models.CharField(blank=True, help_text="Where to act.", max_length=200)),
+                (
+                    "entry_id",
+                    models.BigIntegerField(help_text="The journal entry it tells of.", null=True),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("read_at", models.DateTimeField(null=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.organisation",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('EMAIL', 'E-mail'), ('SMS', 'SMS')], max_length=5)),
-                ('address', models.CharField(max_length=254)),
-                ('provider_id', models.CharField(max_length=120)),
-                ('sent_at', models.DateTimeField()),
-                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='notifications.notice')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(choices=[("EMAIL", "E-mail"), ("SMS", "SMS")], max_length=5),
+                ),
+                ("address", models.CharField(max_length=254)),
+                ("provider_id", models.CharField(max_length=120)),
+                ("sent_at", models.DateTimeField()),
+                (
+                    "notice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="notifications.notice",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Preference',
+            name="Preference",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.BooleanField(default=True, verbose_name='by e-mail')),
-                ('text_messages', models.BooleanField(default=True, verbose_name='by text message')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='notice_preference', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("email", models.BooleanField(default=True, verbose_name="by e-mail")),
+                (
+                    "text_messages",
+                    models.BooleanField(default=True, verbose_name="by text message"),
+                ),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notice_preference",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['user', '-id'], name='notice_by_user'),
+            model_name="notice",
+            index=models.Index(fields=["user", "-id"], name="notice_by_user"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('entry_id__isnull', False)), fields=('user', 'entry_id', 'template'), name='noticed_once'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("entry_id__isnull", False)),
+                fields=("user", "entry_id", "template"),
+                name="noticed_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('channel__in', ['EMAIL', 'SMS'])), name='message_channel_known'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("channel__in", ["EMAIL", "SMS"])), name="message_channel_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('notice', 'channel'), name='message_sent_once_a_channel'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                fields=("notice", "channel"), name="message_sent_once_a_channel"
+            ),
         ),
     ]
