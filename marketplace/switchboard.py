@@ -10,6 +10,7 @@ from marketplace.deals import tasks as deals_tasks
 from marketplace.freight import events as freight
 from marketplace.freight import tasks as freight_tasks
 from marketplace.journal import events as journal
+from marketplace.journal import tasks as journal_tasks
 from marketplace.journal.services import Every, Switchboard
 from marketplace.ledger import events as ledger
 from marketplace.ledger import tasks as ledger_tasks
@@ -132,6 +133,7 @@ SWITCHBOARD = Switchboard(
         "ops.drill": ops_tasks.drill,
     },
     schedules={
+        "journal.tidy": Every(3600, journal_tasks.tidy),
         "accounts.expire_licences": Every(3600, accounts_tasks.expire_licences),
         "lots.expire": Every(24 * 3600, lots_tasks.expire_lots),
         "pricing.revalue": Every(24 * 3600, pricing_tasks.revalue_lots),

@@ -5,6 +5,7 @@ broker lost. With Redis stopped the sweeper does the work itself, so everything 
 """
 
 import random
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,11 @@ from typing import Any, Protocol
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, transaction
-from django.db.models import F, Max, Q
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Min, Q
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerError
 
 from marketplace.core.clock import Clock
 from marketplace.core.errors import Refused
@@ -40,6 +41,9 @@ Handler = Callable[[Any, datetime], None]
 
 REACT = "journal.react"
 LONGEST_BACKOFF = timedelta(hours=1)
+KEPT_FOR = timedelta(days=3)
+BELL_RESTS_SECONDS = 5.0
+_bell = {"rests_until": 0.0}
 
 
 @dataclass(frozen=True)
@@ -140,13 +144,15 @@ def enqueue(
 
 def ring(job_id: int) -> bool:
     """Ask a worker to look at a job. Best effort: the sweeper rings again for what stays undone."""
-    if not settings.JOB_BELL:
+    if not settings.JOB_BELL or time.monotonic() < _bell["rests_until"]:
         return False
     try:
         current_app.send_task(
             "marketplace.journal.run", args=[job_id], retry=False, ignore_result=True
         )
-    except (OperationalError, OSError) as fault:
+    except (BrokerError, OSError) as fault:
+        # a broker that does not answer must not hold up every page that rings
+        _bell["rests_until"] = time.monotonic() + BELL_RESTS_SECONDS
         log.warning("bell_out_of_order", job=job_id, fault=str(fault))
         return False
     return True
@@ -166,7 +172,7 @@ def run(job_id: int, *, clock: Clock) -> bool:
         return _finish(claimed, finish, clock=clock)
     except Exception as fault:
         _put_back(claimed, fault, now=clock())
-        if isinstance(fault, DatabaseError):
+        if isinstance(fault, InterfaceError | OperationalError):
             raise
         return False
 
@@ -276,6 +282,20 @@ def discard_job(job: Job, *, by: Recorder, reason: str, now: datetime) -> Job:
     return job
 
 
+def tidy(*, now: datetime) -> int:
+    """Remove what is done and guards nothing any more, a while after it ended, and return how many jobs.
+
+    Jobs with a key of their own stay: the key keeps the same work from being queued again.
+    """
+    old = now - KEPT_FOR
+    Tick.objects.filter(slot__lt=old).delete()
+    unguarded = Q(dedupe_key=None) | Q(kind__startswith="every.")
+    removed, _by_table = Job.objects.filter(
+        unguarded, state=Job.State.DONE, ended_at__lt=old
+    ).delete()
+    return removed
+
+
 def react(payload: dict[str, Any]) -> Finish:
     """Let one handler react to one entry, exactly once."""
     entry = Entry.objects.get(pk=payload["entry"])
@@ -292,12 +312,14 @@ def health(*, now: datetime) -> dict[str, Any]:
     """Return what tells a deaf worker from an idle one: oldest due job in seconds, due, dead, oldest next slot."""
     due = Job.objects.due(now)
     oldest = due.order_by("run_after").values_list("run_after", flat=True).first()
-    late_slot = Schedule.objects.aggregate(oldest=Max(now - F("next_at")))["oldest"]
+    next_slot = Schedule.objects.aggregate(oldest=Min("next_at"))["oldest"]
     return {
         "oldest_due_seconds": round((now - oldest).total_seconds(), 1) if oldest else 0.0,
         "due": due.count(),
         "dead": Job.objects.dead().count(),
-        "latest_slot_seconds": round(late_slot.total_seconds(), 1) if late_slot else 0.0,
+        "latest_slot_seconds": round(max(0.0, (now - next_slot).total_seconds()), 1)
+        if next_slot
+        else 0.0,
     }
 
 

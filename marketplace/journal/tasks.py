@@ -19,3 +19,8 @@ def run(job_id: int, **_later: Any) -> None:
 def sweep(**_later: Any) -> None:
     """Every few seconds. To run late, twice, or beside itself changes nothing."""
     services.sweep(clock=database_clock)
+
+
+def tidy(payload: dict[str, Any]) -> None:
+    """Every hour: schedules of a few seconds leave tens of thousands of rows a day."""
+    services.tidy(now=database_clock())

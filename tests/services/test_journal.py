@@ -444,6 +444,26 @@ def test_health_tells_a_deaf_worker_from_an_idle_one(house, hung_up, now, clock)
     assert (deaf["due"], deaf["oldest_due_seconds"]) == (1, 90.0)
 
 
+def test_what_is_long_done_is_tidied_away_and_what_guards_something_stays(
+    house, hung_up, now, clock
+):
+    ring_the_bell(now)
+    queue_work(now)
+    queue_work(now, dedupe_key="certificate:1")
+    services.give_out_slots(now=now)
+    drain(clock=clock)
+    dead = dead_job(house, now, clock)
+    entries, notes = Entry.objects.count(), Delivery.objects.count()
+
+    assert services.tidy(now=now + timedelta(days=2)) == 0
+    assert services.tidy(now=now + timedelta(days=4)) > 0
+
+    assert set(Job.objects.all()) == {dead, Job.objects.get(dedupe_key="certificate:1")}
+    assert not Tick.objects.exists()
+    assert services.give_out_slots(now=now) == 0
+    assert (Entry.objects.count(), Delivery.objects.count()) == (entries, notes)
+
+
 # --- the database as the last judge ---------------------------------------------------------------
 
 
