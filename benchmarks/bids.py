@@ -64,7 +64,7 @@ VALUES ('market.BidPlaced', %(payload)s, 'benchmark', %(user)s, %(bidder)s, %(no
 JOB = """
 INSERT INTO journal_job (kind, payload, state, run_after, attempts, max_attempts, token, last_error, created_at)
 VALUES ('journal.react', %(payload)s, 'TODO', %(now)s, 0, 8, 0, '', %(now)s)
-""".replace(, "'TODO'")
+"""
 
 
 def raw(who: dict, auction: int, counter, until: float, reactions: int) -> Counter:
