@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.accounts.actors import ANONYMOUS, Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Organisation
-from marketplace.notifications.models import Notice
+from marketplace.notifications.queries import unread_count
 
 SITE_NAME = "Voltbazaar"
 
@@ -39,16 +39,22 @@ def house(request: HttpRequest) -> dict[str, Any]:
         "language_now": get_language_info(get_language() or settings.LANGUAGE_CODE),
         "navigation": SimpleLazyObject(lambda: _shown(request, NAVIGATION)),
         "tabs": SimpleLazyObject(lambda: _tabs(request)),
-        "account_links": SimpleLazyObject(lambda: _shown(request, ACCOUNT)),
+        "account_links": SimpleLazyObject(lambda: _account_links(request)),
         "foot_links": SimpleLazyObject(lambda: _shown(request, FOOT)),
         "acting_choices": SimpleLazyObject(lambda: _acting_choices(request)),
-        "unread_count": SimpleLazyObject(lambda: _unread_count(request)),
+        "unread_count": SimpleLazyObject(lambda: unread_count(_actor(request).user_id)),
     }
+
+
+def _actor(request: HttpRequest) -> Actor:
+    """Return who acts. A request that was refused on its way in never met the middleware that knows."""
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    return actor
 
 
 def _acting_choices(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the organisations that the person may act for. One alone is no choice, but its name is shown."""
-    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    actor = _actor(request)
     if actor.user_id is None:
         return []
     mine = Organisation.objects.visible_to(actor).of_user(actor.user_id).order_by("name", "pk")
@@ -56,13 +62,6 @@ def _acting_choices(request: HttpRequest) -> list[dict[str, Any]]:
         {"pk": pk, "name": name, "current": pk == actor.organisation_id}
         for pk, name in mine.values_list("pk", "name")
     ]
-
-
-def _unread_count(request: HttpRequest) -> int:
-    actor: Actor = getattr(request, "actor", ANONYMOUS)
-    if actor.user_id is None:
-        return 0
-    return Notice.objects.visible_to(actor).unread().count()
 
 
 SELLS = frozenset({Capability.LOT_LIST})
@@ -74,8 +73,9 @@ PAYS = frozenset({Capability.MONEY_MOVE})
 APPLIES = frozenset({Capability.LICENCE_APPLY})
 
 NAVIGATION = [
-    Link(_("Lots"), "lots", "gavel"),
+    Link(_("For sale"), "market", "gavel"),
     Link(_("Sell"), "sell-start", "camera", needs=SELLS),
+    Link(_("My lots"), "lots", "boxes", needs=SELLS),
     Link(_("Deals"), "deals", "handshake", needs=TRADES),
     Link(_("Transport"), "freight", "truck", needs=CARRIES),
     Link(_("Check licences"), "verify-queue", "shield-check", needs=VERIFIES),
@@ -85,19 +85,27 @@ NAVIGATION = [
 HOME = Link(_("Home"), "home", "house")
 HELP = Link(_("Help"), "help", "circle-question-mark")
 BETWEEN = [  # a phone has room for two of these between Home and Help: the first that fit
-    Link(_("Buy"), "lots", "gavel", needs=BUYS),
+    Link(_("Buy"), "market", "gavel", needs=BUYS),
     Link(_("Sell"), "sell-start", "camera", needs=SELLS),
     Link(_("Transport"), "freight", "truck", needs=CARRIES),
     Link(_("Check"), "verify-queue", "shield-check", needs=VERIFIES),
     Link(_("Deals"), "deals", "handshake", needs=TRADES),
-    Link(_("Lots"), "lots", "gavel"),
+    Link(_("For sale"), "market", "gavel"),
     Link(_("Certificate"), "verify", "badge-check"),
 ]
 ACCOUNT = [
+    Link(_("My bids"), "my-bids", "gavel", needs=BUYS),
+    Link(_("Shipments"), "shipments", "package", needs=TRADES),
+    Link(_("Certificates"), "certificates", "badge-check"),
     Link(_("Money"), "money", "wallet", needs=PAYS),
     Link(_("Licences"), "licences", "file-check", needs=APPLIES),
     Link(_("Organisation"), "organisation", "building-2"),
-    Link(_("Security"), "mfa_index", "lock"),
+    Link(_("Settings"), "settings", "settings"),
+]
+STAFF = [
+    Link(_("Jobs"), "staff-jobs", "monitor"),
+    Link(_("Organisations"), "staff-organisations", "users"),
+    Link(_("Records"), "admin:index", "list"),
 ]
 FOOT = [
     Link(_("Prices"), "prices"),
@@ -110,22 +118,24 @@ FOOT = [
 
 def _shown(request: HttpRequest, links: Iterable[Link]) -> list[Link]:
     """Return the links that this actor has a use for, with their addresses."""
-    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    actor = _actor(request)
     shown = []
     for link in links:
         if link.needs and not link.needs & actor.capabilities:
             continue
-        try:
-            href = reverse(link.to)
-        except NoReverseMatch:
-            continue
+        href = reverse(link.to)
         current = request.path.startswith(href) if href != "/" else request.path == "/"
         shown.append(replace(link, href=href, current=current))
     return shown
 
 
+def _account_links(request: HttpRequest) -> list[Link]:
+    links = _shown(request, ACCOUNT)
+    return links + _shown(request, STAFF) if _actor(request).sees_everything else links
+
+
 def _tabs(request: HttpRequest) -> list[Link]:
-    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    actor = _actor(request)
     between = _shown(request, BETWEEN)
     if BUYS & actor.capabilities:  # whoever buys also may sell, but comes to buy
         between = [link for link in between if link.to != "sell-start"]

@@ -6,8 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,6 +14,7 @@ from marketplace.accounts.actors import Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Licence
 from marketplace.deals.models import Deal, Dispute
+from marketplace.deals.queries import deadline, mine_first
 from marketplace.freight.models import FreightQuote
 from marketplace.ledger.models import Account
 from marketplace.logistics.models import Shipment
@@ -34,13 +34,6 @@ class ToDo:
     icon: str
     by: datetime | None = None
     is_urgent: bool = False
-
-
-def _at(name: str, *args: Any) -> str:
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:  # the room's pages are not open yet
-        return "/"
 
 
 def to_do(actor: Actor) -> list[ToDo]:
@@ -79,35 +72,30 @@ def _lots(actor: Actor) -> Iterator[ToDo]:
     for lot in lots.select_related("chemistry").order_by("-pk")[:SHOWN]:
         title, icon, is_urgent = waiting[Lot.Status(lot.status)]
         about = f"{lot} · {lot.chemistry.letters}" if lot.chemistry else str(lot)
-        yield ToDo(title, about, _at("lot", lot.pk), icon, None, is_urgent)
+        yield ToDo(title, about, reverse("lot", args=[lot.pk]), icon, None, is_urgent)
 
 
 def _deals(actor: Actor) -> Iterator[ToDo]:
-    sells = Q(seller_id=actor.organisation_id)
-    buys = Q(buyer_id=actor.organisation_id)
     status = Deal.Status
-    waits_for_us = (
-        Q(sells, status=status.CONTRACT_PENDING, seller_signed_at=None)
-        | Q(buys, status=status.CONTRACT_PENDING, buyer_signed_at=None)
-        | Q(buys, status__in=[status.FUNDS_PENDING, status.FUNDED, status.INSPECTION])
-        | Q(sells, status=status.ADJUSTED)
-        | Q(buys, status=status.SETTLED)
-    )
     words: dict[str, tuple[str, str]] = {
         status.CONTRACT_PENDING: (_("Read and sign the contract"), "scroll-text"),
         status.FUNDS_PENDING: (_("Pay in, so that the pick-up can begin"), "banknote"),
         status.FUNDED: (_("Choose a carrier"), "truck"),
+        status.CARRIER_BOOKED: (_("Pack and hand over to the carrier"), "package"),
+        status.PICKED_UP: (_("Take over what arrives"), "truck"),
         status.INSPECTION: (_("Weigh and check what arrived"), "scale"),
         status.ADJUSTED: (_("The weight differs: agree or object"), "scale"),
+        status.REJECTED: (_("Take back what was rejected"), "repeat"),
         status.SETTLED: (_("Report what you recovered"), "recycle"),
     }
-    for deal in Deal.objects.visible_to(actor).filter(waits_for_us).order_by("pk")[:SHOWN]:
-        title, icon = words[deal.status]
-        by = {status.CONTRACT_PENDING: deal.sign_by, status.FUNDS_PENDING: deal.pay_by}.get(
-            Deal.Status(deal.status)
-        )
-        is_urgent = deal.status == status.ADJUSTED
-        yield ToDo(title, str(deal), _at("deal", deal.pk), icon, by, is_urgent)
+    disputed = (_("Settle a dispute"), "message-circle")
+    deals = mine_first(Deal.objects.visible_to(actor), actor)
+    deals = deals.filter(waits=True)  # type: ignore[misc]  # annotated there
+    for deal in deals.order_by("pk")[:SHOWN]:
+        title, icon = words.get(deal.status, disputed)
+        is_urgent = deal.status == status.ADJUSTED or deal.status not in words
+        href = reverse("deal", args=[deal.pk])
+        yield ToDo(title, str(deal), href, icon, deadline(deal), is_urgent)
 
 
 def _outbid(actor: Actor) -> Iterator[ToDo]:
@@ -123,7 +111,7 @@ def _outbid(actor: Actor) -> Iterator[ToDo]:
         .distinct()
     )
     for auction in auctions.order_by("closes_at")[:SHOWN]:
-        href = _at("lot", auction.lot_id)
+        href = reverse("lot", args=[auction.lot_id])
         yield ToDo(
             _("You were outbid"), str(auction.lot), href, "gavel", auction.closes_at, is_urgent=True
         )
@@ -134,7 +122,7 @@ def _transport(actor: Actor) -> Iterator[ToDo]:
         carrier_id=actor.organisation_id, status=FreightQuote.Status.REQUESTED
     )
     for quote in quotes.select_related("round").order_by("round__deadline")[:SHOWN]:
-        href = _at("freight")
+        href = reverse("freight")
         yield ToDo(
             _("Say what the transport costs"), str(quote.round), href, "truck", quote.round.deadline
         )
@@ -146,7 +134,7 @@ def _transport(actor: Actor) -> Iterator[ToDo]:
         carrier_id=actor.organisation_id, status__in=list(words)
     )
     for shipment in shipments.order_by("pk")[:SHOWN]:
-        href = _at("deal", shipment.deal_id)
+        href = reverse("shipment", args=[shipment.pk])
         yield ToDo(words[shipment.status], str(shipment), href, "package")
 
 
@@ -163,7 +151,7 @@ def _own_licences(actor: Actor) -> Iterator[ToDo]:
             if licence.status == Licence.Status.DRAFT
             else _("We need something about your licence")
         )
-        yield ToDo(title, licence.number, _at("licences"), "file-check")
+        yield ToDo(title, licence.number, reverse("licence", args=[licence.pk]), "file-check")
 
 
 def _verification(actor: Actor) -> Iterator[ToDo]:
@@ -174,13 +162,13 @@ def _verification(actor: Actor) -> Iterator[ToDo]:
         yield ToDo(
             _("Check licences"),
             _("%(count)s waiting") % {"count": count},
-            _at("verify-queue"),
+            reverse("verify-queue"),
             "shield-check",
             waiting.order_by("submitted_at").values_list("submitted_at", flat=True).first(),
         )
     disputes = Dispute.objects.visible_to(actor).filter(status=Dispute.Status.ESCALATED)
     for dispute in disputes.order_by("pk")[:SHOWN]:
-        href = _at("deal", dispute.deal_id)
+        href = reverse("deal", args=[dispute.deal_id])
         yield ToDo(_("Decide a dispute"), str(dispute), href, "scale", None, is_urgent=True)
 
 

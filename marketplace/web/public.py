@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import Count, Sum
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from marketplace.accounts.actors import ANONYMOUS, SYSTEM
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Organisation
-from marketplace.reference.models import MetalQuote
+from marketplace.accounts.services import set_language
+from marketplace.certificates.models import Certificate
+from marketplace.lots.models import Lot
+from marketplace.market.models import Auction
+from marketplace.pricing.queries import BoardLine, price_board
+from marketplace.reference.models import Country, MetalQuote
+from marketplace.reference.queries import RateMissing
 
 from .context import SITE_NAME
 from .home import money, to_do
@@ -53,9 +62,10 @@ FIRE_SERVICE = {
 
 @require_safe
 def home(request: WebRequest) -> HttpResponse:
-    if not request.user.is_authenticated:
-        return page(request, "web/welcome.html")
     actor = request.actor
+    board = _board(actor.country)
+    if not request.user.is_authenticated:
+        return page(request, "web/welcome.html", {"board": board})
     firms, acts_for = Organisation.objects.visible_to(actor), actor.organisation_id
     context = {
         "organisation": firms.get(pk=acts_for) if acts_for else None,
@@ -63,8 +73,20 @@ def home(request: WebRequest) -> HttpResponse:
         "may_buy": actor.may(Capability.BID_PLACE),
         "to_do": to_do(actor),
         "money": money(actor),
+        "board": board[:3] if actor.may(Capability.LOT_LIST) else [],
     }
     return page(request, "web/home.html", context)
+
+
+def _board(country: str) -> list[BoardLine]:
+    """Return today's prices in the money of a country, else in US dollars."""
+    today = timezone.now().date()
+    try:
+        return price_board(on=today, country=country)
+    except RateMissing:
+        return price_board(on=today)
+    except LookupError:  # before load_reference there is nothing to show
+        return []
 
 
 @require_POST
@@ -75,15 +97,18 @@ def language(request: WebRequest) -> HttpResponse:
         to = "/"
     response = HttpResponseRedirect(to)
     code = request.POST.get("language", "")
-    if code in dict(settings.LANGUAGES):
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            code,
-            max_age=ONE_YEAR,
-            secure=settings.BEHIND_TLS,
-            httponly=True,
-            samesite="Lax",
-        )
+    if code not in dict(settings.LANGUAGES):
+        return response
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        code,
+        max_age=ONE_YEAR,
+        secure=settings.BEHIND_TLS,
+        httponly=True,
+        samesite="Lax",
+    )
+    if request.user.is_authenticated:
+        set_language(actor=request.actor, language=code, now=timezone.now())
     return response
 
 
@@ -106,7 +131,17 @@ def prices(request: WebRequest) -> HttpResponse:
         Metal(rows[-1], sparkline(rows) if len(rows) > 1 else "") for rows in history.values()
     ]
     metals.sort(key=lambda metal: metal.quote.get_material_display())
-    return page(request, "web/prices.html", {"metals": metals})
+    codes = Country.objects.visible_to(request.actor).values_list("code", flat=True)
+    countries = {code: locale().territories[code] for code in codes}
+    asked = request.GET.get("country", "")
+    country = asked if asked in countries else request.actor.country
+    context = {
+        "metals": metals,
+        "board": _board(country),
+        "countries": sorted(countries.items(), key=lambda item: item[1]),
+        "country": country,
+    }
+    return page(request, "web/prices.html", context)
 
 
 def sparkline(rows: Sequence[MetalQuote], width: int = 120, height: int = 32) -> str:
@@ -134,7 +169,25 @@ def help_(request: WebRequest) -> HttpResponse:
 
 @require_safe
 def transparency(request: WebRequest) -> HttpResponse:
-    return page(request, "web/transparency.html")
+    """Count what anybody may know: no name, no price of a single deal."""
+    lots = Lot.objects.visible_to(ANONYMOUS)
+    certificates = Certificate.objects.visible_to(SYSTEM).filter(status=Certificate.Status.ISSUED)
+    context = {
+        "lots": lots.aggregate(
+            number=Count("pk"), kg=Sum("mass_kg"), places=Count("country", distinct=True)
+        ),
+        "open_count": Auction.objects.visible_to(ANONYMOUS)
+        .filter(status=Auction.Status.OPEN)
+        .count(),
+        "certificates": certificates.aggregate(number=Count("pk"), kg=Sum("certified_kg")),
+        "by_country": [
+            {**row, "name": locale().territories.get(row["country"], row["country"])}
+            for row in lots.values("country")
+            .annotate(number=Count("pk"), kg=Sum("mass_kg"))
+            .order_by("-kg")
+        ],
+    }
+    return page(request, "web/transparency.html", context)
 
 
 @require_safe
