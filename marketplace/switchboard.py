@@ -59,7 +59,7 @@ SWITCHBOARD = Switchboard(
         ledger.PaymentFailed: [],
         ledger.LedgerReconciled: [],
         lots.LotSubmitted: [compliance_tasks.on_lot_submitted, pricing_tasks.on_lot_submitted],
-        lots.LotQuarantined: [notifications_tasks.tell],
+        lots.LotQuarantined: [compliance_tasks.on_lot_quarantined, notifications_tasks.tell],
         lots.LotNeedsInfo: [notifications_tasks.tell],
         lots.LotEvidenceChanged: [
             compliance_tasks.on_lot_evidence_changed,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from marketplace.lots.events import LotEvidenceChanged, LotSubmitted
+from marketplace.lots.events import LotEvidenceChanged, LotQuarantined, LotSubmitted
 from marketplace.lots.models import Lot
 
 from . import services
@@ -13,4 +13,8 @@ def on_lot_submitted(event: LotSubmitted, at: datetime) -> None:
 
 
 def on_lot_evidence_changed(event: LotEvidenceChanged, at: datetime) -> None:
+    services.classify_for_every_mode(Lot.objects.get(pk=event.lot_id), now=at)
+
+
+def on_lot_quarantined(event: LotQuarantined, at: datetime) -> None:
     services.classify_for_every_mode(Lot.objects.get(pk=event.lot_id), now=at)

@@ -96,12 +96,22 @@ def test_an_unanswered_lot_is_not_classified(collector, now):
     assert not Classification.objects.exists()
 
 
-def test_a_lot_in_quarantine_may_travel_only_with_an_approval(draft, collector, now):
+def test_a_lot_in_quarantine_may_travel_only_with_an_approval(draft, collector, settle):
     lot = draft(collector, answers=SAFE | {"hot": True})
+    settle()
 
-    road = services.classify(lot, now=now)
+    road = queries.latest_classification(lot)
 
     assert (road.condition, road.verdict) == ("CRITICAL", "APPROVAL")
+
+
+def test_a_lot_that_turns_dangerous_is_classified_anew(priced, collector, settle, now):
+    lot = priced(collector)
+
+    lots.answer_triage(lot, actor=collector, answers=SAFE | {"hot": True}, now=now)
+    settle()
+
+    assert queries.latest_classification(lot).condition == "CRITICAL"
 
 
 def test_who_sees_the_lot_sees_how_it_travels(priced, collector, recycler, now):

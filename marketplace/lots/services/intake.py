@@ -256,8 +256,10 @@ def answer_triage(lot: Lot, *, actor: Actor, answers: Mapping[str, bool], now: d
     lot.triage_answers = {sign.value: bool(answers[sign]) for sign in rules.Sign}
     lot.triage = verdict.light.value
     if verdict.light is rules.Light.RED:
+        if lot.status != Status.DRAFT:
+            lot.evidence_version += 1
         lot.enter(Status.QUARANTINED)
-        lot.save(update_fields=["triage_answers", "triage", "status"])
+        lot.save(update_fields=["triage_answers", "triage", "status", "evidence_version"])
         record(LotQuarantined(lot_id=lot.pk), by=actor, at=now)
         return lot
     return _change(lot, actor, now, triage_answers=lot.triage_answers, triage=lot.triage)
