@@ -5,13 +5,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import django_stubs_ext
 import structlog
 from django.conf.locale import LANG_INFO
 from django.utils.translation import gettext_lazy as _
-
 
 django_stubs_ext.monkeypatch()
 
@@ -287,7 +287,7 @@ JOB_RERING_SECONDS = int(os.environ.get("JOB_RERING_SECONDS", "3"))
 JOB_INLINE_SECONDS = int(os.environ.get("JOB_INLINE_SECONDS", "8"))
 
 # --- log: one JSON line per request and per job ------------------------------------------------------
-_SHARED_PROCESSORS = [
+_SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -3,12 +3,10 @@
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from marketplace.accounts.actors import Actor
 
@@ -26,11 +24,6 @@ class KeysetPagination(CursorPagination):
     max_page_size = 200
     page_size_query_param = "page_size"
     ordering = "-pk"
-
-    def paginate_queryset(
-        self, queryset: QuerySet[Model], request: Request, view: APIView | None = None
-    ) -> list[Any] | None:
-        return super().paginate_queryset(queryset, request, view)
 
 
 def request_id_of(request: Request, given: UUID | None) -> UUID:

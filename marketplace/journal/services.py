@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Min, Q
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -170,10 +170,10 @@ def run(job_id: int, *, clock: Clock) -> bool:
     try:
         finish = _work_of(claimed)(claimed.payload)
         return _finish(claimed, finish, clock=clock)
-    except Exception as fault:
-        _put_back(claimed, fault, now=clock())
+    except Exception as fault:  # noqa: BLE001 — whatever a job dies of is kept on its row and shown
         if isinstance(fault, InterfaceError | OperationalError):
-            raise
+            connection.close()  # the server may be gone: the next statement connects anew
+        _put_back(claimed, fault, now=clock())
         return False
 
 
