@@ -306,8 +306,19 @@ def main(arguments: Sequence[str]) -> int:
         joined = running_below(options.join) if options.join else None
         if joined is not None:
             return run(options.command, {**os.environ, **joined})
-        with Stack(options.var) as stack:
+        with Stack(options.var, port=_kept_port(options.var)) as stack:
             return run(options.command, stack.environment)
+
+
+def _kept_port(var: Path) -> int:
+    """Return the port of last time if it is free: what was signed under an address stays under it."""
+    note = var / "port"
+    with suppress(FileNotFoundError, ValueError):
+        if port_is_free(port := int(note.read_text())):
+            return port
+    var.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(port := free_port()))
+    return port
 
 
 if __name__ == "__main__":

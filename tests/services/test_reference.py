@@ -115,7 +115,7 @@ def test_a_bad_row_is_refused_and_nothing_is_written(db, folder, file, old, new,
 
 
 def test_the_command_says_what_it_did_and_names_the_bad_line(db, folder, monkeypatch, capsys):
-    call_command("load_reference")
+    call_command("load_reference", verbosity=2)
     assert "reference_chemistry: 14 added" in capsys.readouterr().out
 
     spoil(folder / "countries.csv", ",EPRID,SECONDARY,", ",,SECONDARY,")

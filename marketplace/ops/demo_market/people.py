@@ -8,7 +8,7 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import Argon2PasswordHasher
-from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from marketplace.accounts import services as accounts
 from marketplace.accounts.actors import Actor, actor_of
@@ -99,7 +99,7 @@ def found_by_staff(party: Party, *, staff: Actor, random: Random, now: datetime)
     user = person(party.email, party.name)
     accounts.add_member(organisation, actor=staff, user=user, role=party.role, now=now)
     actor = actor_of(user, organisation_id=organisation.pk)
-    for membership in organisation.memberships.filter(user_id=staff.user_id):
+    for membership in organisation.memberships.exclude(user=user):
         accounts.remove_member(membership, actor=actor, now=now)
     return Trader(party, organisation, actor, town)
 
@@ -135,7 +135,7 @@ def apply(trader: Trader, *, random: Random, now: datetime, years: int = 3) -> L
         annual_mass_kg=Decimal(party.annual_tonnes * 1000),
         valid_from=now.date() - timedelta(days=random.randrange(40, 400)),
         valid_until=now.date() + timedelta(days=365 * years - random.randrange(200)),
-        upload=ContentFile(page, name="licence.png"),
+        upload=SimpleUploadedFile("licence.png", page),
         request_id=chance_id(random),
         now=now,
     )

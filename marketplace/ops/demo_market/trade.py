@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from random import Random
 
-from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from marketplace.accounts.actors import Actor
 from marketplace.core.money import payable
@@ -71,7 +71,11 @@ def sell(it: Market, seller: Trader, pile: Pile) -> Process:
     for shows, picture in pictures_of(pile):
         yield it.minutes(0.3, 2)
         lots.add_photo(
-            lot, actor=actor, upload=ContentFile(picture, name="p.jpg"), shows=shows, now=it.now
+            lot,
+            actor=actor,
+            upload=SimpleUploadedFile("photo.jpg", picture),
+            shows=shows,
+            now=it.now,
         )
     yield it.minutes(0.2, 2)
     lots.answer_origin(lot, actor=actor, origin=pile.origin, now=it.now)

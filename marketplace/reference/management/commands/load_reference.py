@@ -17,10 +17,11 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(refusal.message) from refusal
         for table in loaded:
-            if table.added or table.changed or options["verbosity"] > 1:
+            if table.changed or options["verbosity"] > 1:
                 self.stdout.write(
                     f"  {table.table}: {table.added} added, {table.changed} changed, "
                     f"{table.unchanged} as they were"
                 )
         rows = sum(table.added + table.changed + table.unchanged for table in loaded)
-        self.stdout.write(f"  {rows} reference rows in {len(loaded)} tables")
+        added = sum(table.added for table in loaded)
+        self.stdout.write(f"  {rows} reference rows in {len(loaded)} tables, {added} of them new")
