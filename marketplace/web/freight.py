@@ -30,8 +30,8 @@ class RateCardForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"), help_text=gettext_lazy("For you: Box van."), max_length=80
     )
-    licence = forms.ModelChoiceField(
-        label=gettext_lazy("Licence to carry"), queryset=Licence.objects.none()
+    licence: "forms.ModelChoiceField[Licence]" = forms.ModelChoiceField(
+        label=gettext_lazy("Licence to carry"), queryset=None
     )
     currency = forms.CharField(label=gettext_lazy("Currency"), max_length=3, min_length=3)
     base = forms.DecimalField(
@@ -51,9 +51,9 @@ class RateCardForm(forms.Form):
         max_value=900,
         initial=0,
     )
-    countries = forms.ModelMultipleChoiceField(
+    countries: "forms.ModelMultipleChoiceField[Country]" = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Countries"),
-        queryset=Country.objects.none(),
+        queryset=None,
         widget=forms.CheckboxSelectMultiple,
     )
     town = forms.CharField(
