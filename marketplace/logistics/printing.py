@@ -149,7 +149,7 @@ def _driver_card(shipment: Shipment) -> Shown:
         "warnings": [
             _("Smoke, hissing or heat: stop in the open, away from people and buildings."),
             _("Get out, keep 25 m away, upwind. Do not breathe the smoke: it is poisonous."),
-            _("Call for help. Say: batteries, and the number on the first line."),
+            _("Call for help. Say that it is batteries, and the UN number below."),
             _("Much water cools a lithium fire. Never open or touch a hot package."),
             _("Do not park in the sun, near flames, or in a closed room."),
             _("Wet, swollen or damaged at pick-up: do not load it. You lose nothing by saying no."),
