@@ -139,10 +139,22 @@ class Organisation(models.Model):
         return actor.organisation_id == self.pk or (bool(self.group) and self.group == actor.group)
 
 
+class MembershipQuerySet(RowQuerySet["Membership"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """Members see who acts for their organisation; staff see everybody."""
+        if actor.sees_everything:
+            return self
+        if actor.organisation_id is None:
+            return self.none()
+        return self.filter(organisation_id=actor.organisation_id)
+
+
 class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -158,10 +170,11 @@ class Membership(models.Model):
 
 class InvitationQuerySet(RowQuerySet["Invitation"]):
     def visible_to(self, actor: "Actor") -> Self:
-        """The members of the organisation that invites see its invitations."""
-        if actor.organisation_id is None:
+        """The members of the organisation that invites see its invitations, and people those made to them."""
+        if actor.user_id is None:
             return self.none()
-        return self.filter(organisation_id=actor.organisation_id)
+        mine = Q(organisation_id=actor.organisation_id, organisation__isnull=False)
+        return self.filter(mine | Q(pk__in=Invitation.objects.made_to(actor.user_id)))
 
     def made_to(self, user_id: int | None) -> Self:
         """Those made to an address of this person."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from marketplace.reference.models import Chemistry
 from marketplace.reference.queries import parameter
 
-from .models import Licence, LicenceYear, Membership, Organisation
+from .models import Licence, LicenceYear, Membership, Organisation, SignUpCode
 
 
 def listing_cap_kg(organisation: Organisation) -> Decimal | None:
@@ -59,3 +59,8 @@ def members_of(organisation_id: int) -> list[int]:
         organisation_id=organisation_id, user__is_active=True
     ).order_by("user_id")
     return list(rows.values_list("user_id", flat=True).distinct())
+
+
+def unused_proof(pk: int | None) -> SignUpCode | None:
+    """Return a code that a browser was sent to prove an address with, unless it was used."""
+    return SignUpCode.objects.filter(pk=pk, used_at=None).first() if pk else None

@@ -1,6 +1,6 @@
 """People, organisations, licences, keys and messages."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from marketplace.accounts import rules, services
+from marketplace.accounts.actors import ANONYMOUS
 from marketplace.accounts.capabilities import Role
 from marketplace.accounts.models import ApiToken, Licence, LicenceCheck, Organisation, User
 from marketplace.accounts.queries import mass_left_kg
@@ -53,7 +54,7 @@ class Me(APIView):
     def get(self, request: ActorRequest) -> Response:
         """Who asks, for whom they act, and what they may do there."""
         actor = request.actor
-        user = get_object_or_404(User, pk=actor.user_id or 0)
+        user = cast(User, request.user)
         mine = list(Organisation.objects.visible_to(actor).of_user(user.pk).order_by("pk"))
         current = next((row for row in mine if row.pk == actor.organisation_id), None)
         out = {
@@ -86,7 +87,6 @@ class Organisations(generics.ListAPIView[Organisation]):
 
     request: ActorRequest
     serializer_class = OrganisationOut
-    queryset = Organisation.objects.none()
 
     def get_queryset(self) -> QuerySet[Organisation]:
         return Organisation.objects.visible_to(self.request.actor)
@@ -162,13 +162,15 @@ class LicenceOut(serializers.ModelSerializer[Licence]):
 class LicenceIn(RequestIdIn):
     """An application, sent as a form with the scan of the paper under ``document``."""
 
-    licence_type = serializers.PrimaryKeyRelatedField(queryset=LicenceType.objects.all())
+    licence_type = serializers.PrimaryKeyRelatedField(
+        queryset=LicenceType.objects.visible_to(ANONYMOUS)
+    )
     number = serializers.CharField(max_length=80)
     issuer = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     site_name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     site_geoname_id = serializers.IntegerField(required=False, allow_null=True, default=None)
     materials = serializers.PrimaryKeyRelatedField(
-        queryset=Chemistry.objects.all(), many=True, required=False, default=list
+        queryset=Chemistry.objects.visible_to(ANONYMOUS), many=True, required=False, default=list
     )
     annual_mass_kg = serializers.DecimalField(
         max_digits=12, decimal_places=3, required=False, allow_null=True, default=None
@@ -193,7 +195,6 @@ class Licences(generics.ListAPIView[Licence]):
 
     request: ActorRequest
     serializer_class = LicenceOut
-    queryset = Licence.objects.none()
     parser_classes = (parsers.JSONParser, parsers.MultiPartParser, parsers.FormParser)
 
     def get_queryset(self) -> QuerySet[Licence]:
@@ -347,7 +348,6 @@ class Tokens(generics.ListAPIView[ApiToken]):
 
     request: ActorRequest
     serializer_class = TokenOut
-    queryset = ApiToken.objects.none()
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.visible_to(self.request.actor)
@@ -404,7 +404,6 @@ class Notices(generics.ListAPIView[Notice]):
 
     request: ActorRequest
     serializer_class = NoticeOut
-    queryset = Notice.objects.none()
 
     def get_queryset(self) -> QuerySet[Notice]:
         return Notice.objects.visible_to(self.request.actor)

@@ -141,6 +141,12 @@ class Job(models.Model):
         return f"{self.kind} #{self.pk}"
 
 
+class ScheduleQuerySet(RowQuerySet["Schedule"]):
+    def visible_to(self, actor: Reader) -> Self:
+        """Background work is shown to the people who run the site."""
+        return self if actor.sees_everything else self.none()
+
+
 class Schedule(models.Model):
     """Periodic work. Its slots are inserted once each, so any number of beats may ring, late or twice."""
 
@@ -153,7 +159,7 @@ class Schedule(models.Model):
     next_at = models.DateTimeField()
     catch_up = models.CharField(max_length=10, choices=CatchUp, default=CatchUp.LATEST)
 
-    objects: RowQuerySet["Schedule"] = RowQuerySet.as_manager()  # type: ignore[assignment]
+    objects = ScheduleQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -21,6 +21,7 @@ from marketplace.journal.services import Finish, enqueue
 from . import rules, sms
 from .audience import AUDIENCE, Letter
 from .models import Message, Notice, Preference
+from .queries import preference_of
 from .wording import WORDINGS, sentence, subject
 
 
@@ -78,7 +79,7 @@ def send_copy(notice_id: int, *, key: str) -> Finish | None:
     """Send one notice by mail, or as a text to people without an address, and return what to write down."""
     notice = Notice.objects.select_related("user").get(pk=notice_id)
     user = notice.user
-    preference = Preference.objects.filter(user=user).first() or Preference(user=user)
+    preference = preference_of(user.pk)
     text = sentence(notice.template, notice.facts, language=user.language)
     if user.email and preference.email:
         provider_id = _mail(user.email, text, path=notice.path, language=user.language, key=key)

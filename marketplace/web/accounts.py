@@ -1,7 +1,7 @@
 """Joining, a forgotten password, acting for an organisation, its members and keys, and one's own settings."""
 
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from django import forms
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts import services
+from marketplace.accounts.actors import ANONYMOUS
 from marketplace.accounts.addresses import AddressRefused, is_phone, normal_address
 from marketplace.accounts.capabilities import Capability, Role
 from marketplace.accounts.middleware import ACTING_FOR
@@ -30,7 +31,8 @@ from marketplace.accounts.models import (
     SignUpCode,
     User,
 )
-from marketplace.notifications.models import Preference
+from marketplace.accounts.queries import unused_proof
+from marketplace.notifications.queries import preference_of
 from marketplace.notifications.services import set_preference
 from marketplace.reference.models import Country
 from marketplace.reference.queries import City, search_cities
@@ -63,7 +65,7 @@ def strangers_only(view: View) -> View:
 
 
 def countries() -> list[tuple[str, str]]:
-    codes = Country.objects.values_list("code", flat=True)
+    codes = Country.objects.visible_to(ANONYMOUS).values_list("code", flat=True)
     return sorted(((code, country_name(code)) for code in codes), key=lambda row: row[1])
 
 
@@ -73,7 +75,7 @@ def country_name(code: str) -> str:
 
 
 def currencies() -> list[tuple[str, str]]:
-    codes = Country.objects.order_by("currency").values_list("currency", flat=True).distinct()
+    codes = Country.objects.visible_to(ANONYMOUS).values_list("currency", flat=True)
     return [(code, code) for code in sorted({*codes, "USD"})]
 
 
@@ -280,7 +282,7 @@ def _joined(form: JoinForm) -> dict[str, Any]:
 
 
 def _proof(request: WebRequest) -> SignUpCode | None:
-    return SignUpCode.objects.filter(pk=request.session.get(PROOF, 0), used_at=None).first()
+    return unused_proof(request.session.get(PROOF))
 
 
 def _forget(request: WebRequest) -> None:
@@ -291,7 +293,7 @@ def _forget(request: WebRequest) -> None:
 def _country_of(address: str) -> str:
     if not is_phone(address):
         return ""
-    rows = Country.objects.values_list("code", "calling_code")
+    rows = Country.objects.visible_to(ANONYMOUS).values_list("code", "calling_code")
     return next((code for code, prefix in rows if address.startswith(prefix)), "")
 
 
@@ -412,6 +414,7 @@ def members(request: WebRequest) -> HttpResponse:
         "organisation": mine,
         "memberships": memberships,
         "invitations": Invitation.objects.visible_to(request.actor)
+        .filter(organisation=mine)
         .waiting(timezone.now())
         .order_by("-pk")[:50],
         "may_manage": request.actor.may(Capability.ORGANISATION_MANAGE),
@@ -423,8 +426,9 @@ def members(request: WebRequest) -> HttpResponse:
 @login_needed
 @require_POST
 def member_remove(request: WebRequest, pk: int) -> HttpResponse:
-    mine = Organisation.objects.visible_to(request.actor).filter(pk=_acts_for(request))
-    membership = get_object_or_404(Membership, pk=pk, organisation__in=mine)
+    membership = get_object_or_404(
+        Membership.objects.visible_to(request.actor).select_related("organisation"), pk=pk
+    )
     with told(request):
         services.remove_member(membership, actor=request.actor, now=timezone.now())
         messages.success(request, _("Removed."))
@@ -434,7 +438,8 @@ def member_remove(request: WebRequest, pk: int) -> HttpResponse:
 @login_needed
 @require_POST
 def invitation_accept(request: WebRequest, pk: int) -> HttpResponse:
-    invitation = get_object_or_404(Invitation.objects.made_to(request.actor.user_id), pk=pk)
+    made = Invitation.objects.visible_to(request.actor).made_to(request.actor.user_id)
+    invitation = get_object_or_404(made, pk=pk)
     with told(request):
         services.accept_invitation(invitation, actor=request.actor, now=timezone.now())
         request.session[ACTING_FOR] = invitation.organisation_id
@@ -443,7 +448,8 @@ def invitation_accept(request: WebRequest, pk: int) -> HttpResponse:
 
 
 def _invitations(request: WebRequest) -> list[Invitation]:
-    rows = Invitation.objects.made_to(request.actor.user_id).waiting(timezone.now())
+    made = Invitation.objects.visible_to(request.actor).made_to(request.actor.user_id)
+    rows = made.waiting(timezone.now())
     return list(rows.select_related("organisation").order_by("pk"))
 
 
@@ -513,7 +519,7 @@ class CopiesForm(forms.Form):
 @login_needed
 def own_settings(request: WebRequest) -> HttpResponse:
     """A person's name and language, and links to password and second factor."""
-    me = User.objects.get(pk=request.actor.user_id or 0)
+    me = cast(User, request.user)
     form = SettingsForm(request.POST or None, initial={"name": me.name, "language": me.language})
     if request.method == "POST" and form.is_valid():
         with refusals(form):
@@ -523,7 +529,7 @@ def own_settings(request: WebRequest) -> HttpResponse:
             # the browser's own choice would win over the person's: let it go
             response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
             return response
-    preference = Preference.objects.filter(user=me).first() or Preference(user=me)
+    preference = preference_of(me.pk)
     copies = {"email": preference.email, "text_messages": preference.text_messages}
     context = {
         "form": form,

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.accounts import rules, services
+from marketplace.accounts.actors import ANONYMOUS
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Document, Licence, LicenceCheck
 from marketplace.accounts.queries import is_related, mass_left_kg
@@ -39,7 +40,7 @@ FIELD_LABELS = {
 
 class LicenceForm(forms.Form):
     licence_type = forms.ModelChoiceField(
-        label=_l("Kind of licence"), queryset=LicenceType.objects.none()
+        label=_l("Kind of licence"), queryset=LicenceType.objects.visible_to(ANONYMOUS)
     )
     number = forms.CharField(label=_l("Number on the licence"), max_length=80)
     issuer = forms.CharField(
@@ -80,10 +81,13 @@ class LicenceForm(forms.Form):
 
     def __init__(self, *args: Any, country: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kinds = LicenceType.objects.filter(country=country).exclude(allows=[]).order_by("name")
+        known = LicenceType.objects.visible_to(ANONYMOUS)
+        kinds = known.filter(country=country).exclude(allows=[]).order_by("name")
         self.country = country
         self.fields["licence_type"].queryset = kinds  # type: ignore[attr-defined]
-        chemistries = Chemistry.objects.order_by("code").values_list("code", "name")
+        chemistries = (
+            Chemistry.objects.visible_to(ANONYMOUS).order_by("code").values_list("code", "name")
+        )
         self.fields["materials"].choices = list(chemistries)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def jobs(request: WebRequest) -> HttpResponse:
         "state": state,
         "states": [(value.value, value.label) for value in STATES],
         "health": journal.health(now=timezone.now()),
-        "schedules": Schedule.objects.order_by("name"),
+        "schedules": Schedule.objects.visible_to(request.actor).order_by("name"),
         "more": {"state": state},
     }
     return page(request, "web/staff/jobs.html", context)
