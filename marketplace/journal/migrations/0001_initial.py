@@ -5,87 +5,185 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('payload', models.JSONField()),
-                ('actor', models.CharField(max_length=80)),
-                ('user_id', models.BigIntegerField(null=True)),
-                ('organisation_id', models.BigIntegerField(null=True)),
-                ('at', models.DateTimeField()),
-                ('written_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("payload", models.JSONField()),
+                ("actor", models.CharField(max_length=80)),
+                ("user_id", models.BigIntegerField(null=True)),
+                ("organisation_id", models.BigIntegerField(null=True)),
+                ("at", models.DateTimeField()),
+                ("written_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name_plural': 'entries',
-                'indexes': [models.Index(fields=['organisation_id', '-id'], name='entry_by_organisation'), models.Index(fields=['name', '-id'], name='entry_by_name')],
+                "verbose_name_plural": "entries",
+                "indexes": [
+                    models.Index(fields=["organisation_id", "-id"], name="entry_by_organisation"),
+                    models.Index(fields=["name", "-id"], name="entry_by_name"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=80)),
-                ('payload', models.JSONField(default=dict)),
-                ('dedupe_key', models.CharField(max_length=200, null=True, unique=True)),
-                ('state', models.CharField(choices=[('TODO', 'Waiting'), ('DONE', 'Done'), ('DEAD', 'Failed'), ('DISCARDED', 'Discarded')], default='TODO', max_length=10)),
-                ('run_after', models.DateTimeField()),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('max_attempts', models.PositiveSmallIntegerField(default=8)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('token', models.PositiveIntegerField(default=0)),
-                ('rung_at', models.DateTimeField(null=True)),
-                ('last_error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=80)),
+                ("payload", models.JSONField(default=dict)),
+                ("dedupe_key", models.CharField(max_length=200, null=True, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("TODO", "Waiting"),
+                            ("DONE", "Done"),
+                            ("DEAD", "Failed"),
+                            ("DISCARDED", "Discarded"),
+                        ],
+                        default="TODO",
+                        max_length=10,
+                    ),
+                ),
+                ("run_after", models.DateTimeField()),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("max_attempts", models.PositiveSmallIntegerField(default=8)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("token", models.PositiveIntegerField(default=0)),
+                ("rung_at", models.DateTimeField(null=True)),
+                ("last_error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'TODO')), fields=['run_after', 'id'], name='job_due'), models.Index(condition=models.Q(('state', 'DEAD')), fields=['-id'], name='job_dead')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['TODO', 'DONE', 'DEAD', 'DISCARDED'])), name='job_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'TODO')), models.Q(models.Q(('state', 'TODO'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='job_is_dated_once_it_ended'), models.CheckConstraint(condition=models.Q(('attempts__lte', models.F('max_attempts'))), name='job_attempts_are_bounded')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "TODO")),
+                        fields=["run_after", "id"],
+                        name="job_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "DEAD")), fields=["-id"], name="job_dead"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["TODO", "DONE", "DEAD", "DISCARDED"])),
+                        name="job_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at", None), ("state", "TODO")),
+                            models.Q(
+                                models.Q(("state", "TODO"), _negated=True),
+                                ("ended_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="job_is_dated_once_it_ended",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("attempts__lte", models.F("max_attempts"))),
+                        name="job_attempts_are_bounded",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Schedule',
+            name="Schedule",
             fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('every_seconds', models.PositiveIntegerField()),
-                ('next_at', models.DateTimeField()),
-                ('catch_up', models.CharField(choices=[('ALL', 'Every missed slot'), ('LATEST', 'Only the latest missed slot')], default='LATEST', max_length=10)),
+                ("name", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ("every_seconds", models.PositiveIntegerField()),
+                ("next_at", models.DateTimeField()),
+                (
+                    "catch_up",
+                    models.CharField(
+                        choices=[
+                            ("ALL", "Every missed slot"),
+                            ("LATEST", "Only the latest missed slot"),
+                        ],
+                        default="LATEST",
+                        max_length=10,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('every_seconds__gt', 0)), name='schedule_moves_on'), models.CheckConstraint(condition=models.Q(('catch_up__in', ['ALL', 'LATEST'])), name='schedule_catch_up_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("every_seconds__gt", 0)), name="schedule_moves_on"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("catch_up__in", ["ALL", "LATEST"])),
+                        name="schedule_catch_up_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('handler', models.CharField(max_length=120)),
-                ('at', models.DateTimeField()),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='journal.entry')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("handler", models.CharField(max_length=120)),
+                ("at", models.DateTimeField()),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="journal.entry",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'constraints': [models.UniqueConstraint(fields=('entry', 'handler'), name='delivered_once')],
+                "verbose_name_plural": "deliveries",
+                "constraints": [
+                    models.UniqueConstraint(fields=("entry", "handler"), name="delivered_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Tick',
+            name="Tick",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slot', models.DateTimeField()),
-                ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ticks', to='journal.schedule')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slot", models.DateTimeField()),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="ticks",
+                        to="journal.schedule",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('schedule', 'slot'), name='slot_given_out_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("schedule", "slot"), name="slot_given_out_once")
+                ],
             },
         ),
     ]
