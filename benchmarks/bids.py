@@ -99,10 +99,8 @@ def _one_raw(session, who: dict, auction: int, maximum: int, reactions: int) -> 
         given["licence"] = run(LICENCE, given).fetchone()[0]
         best = run(BEST, given).fetchone()
         top = best[0] if best else None
-        if leader is None:
-            least = START
-        else:
-            least = (top if leader == who["bidder"] else price) + STEP
+        beaten = top if leader == who["bidder"] else price
+        least = START if leader is None else beaten + STEP
         if maximum < least:
             return "too low"
         run(DEPOSIT, given).fetchone()

@@ -289,7 +289,8 @@ class Bids(APIView):
         """Place a binding bid. The same request id gets the same answer, also after the close."""
         said = BidIn(data=request.data)
         said.is_valid(raise_exception=True)
-        auction = _visible(request, pk)
+        rows = Auction.objects.visible_to(request.actor).only("currency")
+        auction = get_object_or_404(rows, pk=pk)
         bid = services.place_bid(
             auction,
             actor=request.actor,

@@ -56,7 +56,7 @@ def bidding_licence(
     )
     if chemistry_code is not None:
         rows = rows.filter(materials__contains=[chemistry_code])
-    return rows.order_by("pk").first()
+    return rows.only("pk").order_by("pk").first()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,15 @@ from marketplace.market.events import BidPlaced
 from marketplace.market.models import Auction, Bid, Deposit
 from marketplace.market.queries import bidding_licence, standing_of, terms_of
 
+READ = (
+    *("status", "mode", "currency", "starting_price", "reserve", "step", "deposit"),
+    *("opens_at", "closes_at", "last_close_at", "overtime_seconds"),
+    *("price", "leader_id", "bid_count", "lot_id"),
+    *("lot__seller_id", "lot__chemistry_id", "lot__mass_kg", "lot__country"),
+    "lot__seller__group",
+)
+"""What placing a bid needs to know of an auction, its lot and its seller: three wide rows cost a third of the time."""
+
 
 class BidRefused(Refused):
     """The rules of the auction say no. ``code`` says which one."""
@@ -72,6 +81,7 @@ def place_bid(
 
     auction = (
         Auction.objects.select_related("lot__seller")
+        .only(*READ)
         .select_for_update(of=("self",), no_key=True)
         .get(pk=auction.pk)
     )
