@@ -8,14 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cast_stack import stack  # noqa: F401 - a fixture
 from tests.story.plot import Story
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 
 @pytest.fixture
-def story(stack, monkeypatch):  # noqa: F811 - the fixture
+def story(stack, monkeypatch):
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
     return Story(stack.url, stack.var)
