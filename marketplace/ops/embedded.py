@@ -159,7 +159,7 @@ class Postgres:
                 capture_output=True,
                 text=True,
                 check=False,
-                **as_user(self.user),  # type: ignore[call-overload]
+                **as_user(self.user),
             )
         finally:
             password_file.unlink()

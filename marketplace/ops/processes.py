@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 # Loaded here and not after a fork: a child between fork and exec must not take the loader's lock.
@@ -122,7 +123,7 @@ class Child:
         self.kill()
 
 
-def as_user(user: pwd.struct_passwd | None) -> dict[str, object]:
+def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
     """Return the arguments that make Popen run as that OS user."""
     if user is None:
         return {}

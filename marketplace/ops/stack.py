@@ -207,9 +207,11 @@ class Stack:
     def _child_or_none(self, name: str) -> Child | None:
         match name:
             case "postgresql":
-                return self.services.postgres and self.services.postgres.child
+                postgres = self.services.postgres
+                return postgres.child if postgres is not None else None
             case "redis":
-                return self.services.redis and self.services.redis.child
+                redis = self.services.redis
+                return redis.child if redis is not None else None
             case _:
                 return self.children.get(name)
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from marketplace.accounts.actors import SYSTEM
@@ -62,9 +63,7 @@ class Command(BaseCommand):
             time.sleep(0.2)
         done = Entry.objects.visible_to(SYSTEM).filter(name="ops.DrillDone", payload__drill=name)
         times = Counter(done.values_list("payload__number", flat=True))
-        latest = max(
-            mine.filter(ended_at__isnull=False).values_list("ended_at", flat=True), default=None
-        )
+        latest = mine.aggregate(latest=Max("ended_at"))["latest"]
         report = {
             "drill": name,
             "jobs": jobs,
