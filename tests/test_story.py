@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 def story(stack, monkeypatch):
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
-    return Story(stack.url, stack.var)
+    told = Story(stack.url, stack.var)
+    yield told
+    told.leave()
 
 
 def test_three_lots_go_from_photo_to_verified_certificate(story):

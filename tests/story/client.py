@@ -79,7 +79,12 @@ class Person:
             timeout=60,
             headers={"Accept-Language": "en", "User-Agent": "voltbazaar-story"},
         )
-        self._key = ""
+        self.program = httpx.Client(base_url=site, timeout=60, headers={"Accept-Language": "en"})
+
+    def leave(self) -> None:
+        """Close the browser and the program."""
+        self.browser.close()
+        self.program.close()
 
     # --- pages ------------------------------------------------------------------------------------
 
@@ -129,7 +134,8 @@ class Person:
             json={"name": "story", "days": 1},
             headers={"X-CSRFToken": token, "Referer": self.site},
         )
-        self._key = self._good(answer).json()["secret"]
+        secret = self._good(answer).json()["secret"]
+        self.program.headers["Authorization"] = f"Bearer {secret}"
 
     def ask(self, path: str) -> Any:
         """Read something through the API."""
@@ -145,17 +151,11 @@ class Person:
 
     def fetch(self, path: str) -> bytes:
         """Fetch a file through the API."""
-        return self._good(self._request("GET", path)).content
+        return self._good(self.program.get(path)).content
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
-        answer = self._good(self._request(method, path, **more))
+        answer = self._good(self.program.request(method, path, **more))
         return answer.json() if answer.content else None
-
-    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"Accept-Language": "en"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        return httpx.request(method, f"{self.site}{path}", headers=headers, timeout=60, **more)
 
     def _good(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code >= 400:

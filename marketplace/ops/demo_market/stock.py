@@ -8,6 +8,7 @@ from random import Random
 from marketplace.core.quantities import to_the_gram
 from marketplace.reference.models import PackModel
 
+TENTH = Decimal("0.1")  # what a yard's scale shows, in kg
 ORIGINS = {
     "CAR": "CAR",
     "TWO_WHEELER": "SCOOTER",
@@ -114,7 +115,7 @@ def piles(packs: Sequence[PackModel], country: str, random: Random) -> Iterator[
         yield Pile(
             pack=pack,
             count=count,
-            mass_kg=to_the_gram(max(mass, Decimal("0.5"))),
+            mass_kg=max(mass.quantize(TENTH), Decimal("0.5")),
             energy_kwh=to_the_gram(pack.energy_kwh * count),
             state_of_health=Decimal(str(round(random.uniform(0.48, 0.88), 3)))
             if measured

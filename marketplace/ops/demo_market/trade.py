@@ -139,8 +139,8 @@ def offer(it: Market, seller: Trader, lot: Lot, *, again: bool = False) -> Proce
     factor = Decimal(
         str(round(it.random.uniform(0.75, 1.0) if again else it.random.uniform(0.9, 1.15), 3))
     )
-    starting = max(payable(terms.starting_price * factor, currency), terms.step)
-    reserve = max(payable(terms.reserve * factor, currency), starting)
+    starting = max(_round(terms.starting_price * factor, currency), terms.step)
+    reserve = max(_round(terms.reserve * factor, currency), starting)
     planned = it.hours(2, 30) if it.chance(0.25) else timedelta()
     lasts = timedelta(hours=it.random.choice((24, 48, 72, 72, 96, 120)))
     opens_at = it.now + planned
@@ -209,7 +209,9 @@ def bid(it: Market, buyer: Trader, auction: Auction, worth: Decimal) -> Process:
         market.place_bid(
             auction,
             actor=buyer.actor,
-            maximum=payable(wanted, auction.currency),
+            maximum=max(
+                _round(wanted, auction.currency), payable(leading + auction.step, auction.currency)
+            ),
             currency=auction.currency,
             request_id=chance_id(it.random),
             clock=it.calendar.clock,
@@ -218,6 +220,11 @@ def bid(it: Market, buyer: Trader, auction: Auction, worth: Decimal) -> Process:
         if auction.mode == Auction.Mode.SEALED:
             return
         yield it.hours(0.3, 9)
+
+
+def _round(amount: Decimal, currency: str) -> Decimal:
+    """Round to three digits, as people do when they name a price."""
+    return payable(amount.quantize(Decimal(1).scaleb(amount.adjusted() - 2)), currency)
 
 
 @dataclass(frozen=True, slots=True)
