@@ -273,7 +273,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
-    "socket_connect_timeout": 3,
+    "socket_connect_timeout": 1,
+    "max_retries": 0,  # a page that rings must not wait: kombu would try for six seconds
     "health_check_interval": 10,
     "visibility_timeout": 3600,
 }
