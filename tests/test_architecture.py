@@ -68,7 +68,8 @@ def test_rules_read_no_clock_and_no_unseeded_randomness(path):
 
 def test_every_event_is_on_the_switchboard():
     on_it = set(switchboard().reactions)
-    assert set(Event.__subclasses__()) == on_it
+    told = {event for event in Event.__subclasses__() if ".tests." not in event.__module__}
+    assert told == on_it
 
 
 def test_every_reaction_has_its_own_name():

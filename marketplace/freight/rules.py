@@ -19,7 +19,7 @@ def road_km(a: Position, b: Position, factor: Decimal) -> Decimal:
     :source: the parameter ROAD_FACTOR of the reference tables, which names its own source
 
     >>> road_km((18.52, 73.86), (19.08, 72.88), Decimal("1.35"))
-    Decimal('162.4')
+    Decimal('162.7')
     """
     crow = Decimal(str(great_circle_km(a, b)))
     return (crow * factor).quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN)
