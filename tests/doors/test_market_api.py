@@ -119,9 +119,7 @@ def test_of_a_sealed_auction_nothing_is_told_before_the_end(
     assert "1777777" in program(collector).get(f"/api/v1/auctions/{sealed.pk}/").content.decode()
 
 
-def test_staff_see_no_sealed_bid_in_the_admin_before_the_end(
-    sealed, recycler, rich, bid, settings
-):
+def test_staff_see_no_sealed_bid_in_the_admin_before_the_end(sealed, recycler, rich, bid, settings):
     settings.STAFF_NEED_SECOND_FACTOR = False  # they have shown it already
     boss = User.objects.create_superuser(email="boss@example.org", name="Boss", password="x")
     client = Client()
