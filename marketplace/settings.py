@@ -179,6 +179,10 @@ if BEHIND_TLS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [
+        "^livez$",
+        "^readyz$",
+    ]  # probes come from beside the proxy, without TLS
 if _flag("TRUSTED_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
@@ -212,6 +216,12 @@ WHITENOISE_USE_FINDERS = not HASHED_STATIC
 
 # --- letters and text messages ---------------------------------------------------------------------
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = _flag("EMAIL_USE_TLS")
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Voltbazaar <no-reply@localhost>")
 SEND_COPIES = _flag("SEND_COPIES", "1")  # off: messages stay in the inbox, no mail, no SMS
 SMS_ADAPTER = os.environ.get("SMS_ADAPTER", "marketplace.notifications.sms.ConsoleSms")

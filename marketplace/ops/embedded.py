@@ -217,7 +217,7 @@ class Postgres:
 
 
 class Redis:
-    """One Redis below ``var``: the doorbell, the cache and the rate limits. Nothing in it is truth."""
+    """One Redis below ``var``: the doorbell. Nothing in it is truth."""
 
     def __init__(self, var: Path, *, durable: bool, environment: Mapping[str, str]) -> None:
         self.folder = var / "redis"

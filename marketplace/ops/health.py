@@ -7,7 +7,6 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.cache import cache
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -57,10 +56,13 @@ def _disk() -> Finding:
 
 
 def _redis() -> Finding:
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
     try:
-        cache.get("ping")
+        client.ping()
     except (redis.RedisError, OSError) as fault:
         return Finding("redis", fit=False, vital=False, detail=str(fault))
+    finally:
+        client.close()
     return Finding("redis", fit=True, vital=False, detail="answers")
 
 
