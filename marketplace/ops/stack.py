@@ -90,6 +90,7 @@ class Stack:
                 "VAR_DIR": str(self.var),
                 "SITE_URL": self.url,
                 "HASHED_STATIC": "1",
+                "STAFF_NEED_SECOND_FACTOR": "0",  # its accounts are printed for anybody to try
                 "PYTHONUNBUFFERED": "1",
                 "DJANGO_SETTINGS_MODULE": "marketplace.settings",
                 **(environment or {}),
