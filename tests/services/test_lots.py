@@ -428,7 +428,9 @@ def test_a_lot_goes_its_whole_way_one_arrow_at_a_time(priced, collector, recycle
         lot = arrow(lot, by=recycler, now=now)
 
     assert lot.status == "ARCHIVED"
-    moved = Entry.objects.filter(name="lots.LotMoved", organisation_id=recycler.organisation_id)
+    moved = Entry.objects.filter(
+        name="lots.LotMoved", organisation_id=recycler.organisation_id
+    ).order_by("pk")
     assert moved.count() == len(ARROWS)
 
 

@@ -51,7 +51,11 @@ def available(actor):
 
 
 def names():
-    return list(Entry.objects.filter(name__startswith="market.").values_list("name", flat=True))
+    return list(
+        Entry.objects.filter(name__startswith="market.")
+        .order_by("pk")
+        .values_list("name", flat=True)
+    )
 
 
 @pytest.fixture
@@ -263,7 +267,10 @@ def test_a_bidder_who_is_passed_is_named_in_the_event(auction, recycler, rival, 
     bid(auction, rich(rival), 1_900_000)
     bid(auction, rival, 1_950_000)
 
-    outbid = [entry.payload["outbid_id"] for entry in Entry.objects.filter(name="market.BidPlaced")]
+    outbid = [
+        entry.payload["outbid_id"]
+        for entry in Entry.objects.filter(name="market.BidPlaced").order_by("pk")
+    ]
     assert outbid == [None, recycler.organisation_id, None]
 
 
