@@ -80,30 +80,24 @@ def best_of_each(offers: Iterable[Offer]) -> list[Offer]:
 
 
 def standing(offers: Iterable[Offer], terms: Terms) -> Standing | None:
-    """Return who leads an open auction and at what price; none without bids.
+    """Return who leads an open auction and at what price; none without bids. ``offers`` are in their order in time.
 
-    The highest maximum leads. It pays one step more than the second highest, at least the starting price, never more
-    than itself. As soon as it reaches the reserve it pays at least the reserve: so a lone bidder who meets the
-    reserve gets the lot, and raising one's own maximum moves one's own price only by meeting the reserve.
+    The highest maximum leads, of equal ones the earlier. It pays one step more than the second highest, at least the
+    starting price, never more than itself. As soon as it reaches the reserve it pays at least the reserve: so a lone
+    bidder who meets the reserve gets the lot. Raising one's own maximum moves one's own price only by meeting the
+    reserve: who was met at their maximum by an equal bid, and goes on bidding, does not pay a step for it.
 
     >>> standing([Offer(1, Decimal(500)), Offer(2, Decimal(300))], Terms(Decimal(100), Decimal(100), Decimal(10)))
     Standing(bidder=1, price=Decimal('310'), maximum=Decimal('500'))
     """
-    ranked = best_of_each(offers)
-    if not ranked:
-        return None
-    first = ranked[0]
-    price = terms.starting_price
-    if len(ranked) > 1:
-        price = max(price, ranked[1].maximum + terms.step)
-    return Standing(first.bidder, _capped(price, first.maximum, terms), first.maximum)
+    now: Standing | None = None
+    for offer in offers:
+        now = standing_after(now, offer, terms)
+    return now
 
 
 def standing_after(now: Standing | None, offer: Offer, terms: Terms) -> Standing:
-    """Return who leads after one more bid, from who led before: what ``standing`` finds from the whole list.
-
-    Only for bids that are high enough (``least_bid``); it needs one row instead of all bids.
-    """
+    """Return who leads after one more bid, from who led before: it needs one row instead of all bids."""
     if now is None:
         return Standing(
             offer.bidder, _capped(terms.starting_price, offer.maximum, terms), offer.maximum

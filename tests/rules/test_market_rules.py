@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from marketplace.market import rules
@@ -35,11 +35,41 @@ def played(asked, terms):
     return accepted, standings
 
 
+def price_from_the_whole_list(bids, terms):
+    """Return the leader's price in one look at all bids, another way than the rule's bid by bid.
+
+    Every bid of somebody else asks one step more than itself, but no more than the leader offered when the two met.
+    """
+    leader, maximum = (best := rules.best_of_each(bids)[0]).bidder, best.maximum
+    asked = [terms.starting_price]
+    for place, bid in enumerate(bids):
+        if bid.bidder == leader:
+            continue
+        before = [own.maximum for own in bids[:place] if own.bidder == leader]
+        if max(before, default=0) >= bid.maximum:
+            met_at = max(before)
+        else:
+            met_at = next(
+                own.maximum
+                for own in bids[place:]
+                if own.bidder == leader and own.maximum > bid.maximum
+            )
+        asked.append(min(bid.maximum + terms.step, met_at))
+    if maximum >= terms.reserve:
+        asked.append(terms.reserve)
+    return rules.Standing(leader, min(max(asked), maximum), maximum)
+
+
 @given(st.lists(offers, max_size=40), terms_)
+@example(
+    [Offer(2, Decimal(2)), Offer(1, Decimal(2)), Offer(2, Decimal(3))],
+    Terms(Decimal(1), Decimal(1), Decimal(1)),
+)
 def test_the_price_is_a_function_of_the_list_of_bids(asked, terms):
     accepted, standings = played(asked, terms)
 
     for place, now in enumerate(standings, start=1):
+        assert now == price_from_the_whole_list(accepted[:place], terms)
         assert now == rules.standing(accepted[:place], terms)
 
 
