@@ -30,8 +30,11 @@ def site(stack) -> str:
     return stack.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Playwright's event loop lives in this thread while it is up, and Django refuses its database there:
+    it goes down before a test of another module runs in the same process.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
@@ -44,7 +47,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def logged_in(chromium, site) -> Callable[[str], dict]:
     """Log somebody of the cast in once, through the form, and return their cookies for later contexts."""
     kept: dict[str, dict] = {}

@@ -18,6 +18,8 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from PIL import Image
 
 from marketplace.accounts import services as accounts
@@ -34,6 +36,13 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()
 TOWNS = {"ID": 1649378, "IN": 1259229, "VN": 1566083, "PH": 1701668, "TH": 1609350}
 """GeoNames numbers of Bekasi, Pune, Ho Chi Minh City, Manila, Bangkok."""
+
+
+# What is slow is measured in benchmarks/; a busy machine fails no test.
+hypothesis_settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+hypothesis_settings.load_profile("house")
 
 
 class SteppingClock:

@@ -41,6 +41,14 @@ def launch(var: Path, *command: str, options: tuple[str, ...] = ()) -> subproces
     )
 
 
+def waiting(var: Path) -> subprocess.Popen[str]:
+    """Start a command that waits for a line that never comes, so that its end is the test's to bring about."""
+    process = launch(var, sys.executable, "-c", "print('up', flush=True); input()")
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
@@ -114,31 +122,25 @@ def test_servers_that_are_there_already_are_used(var: Path) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_however_it_ends_nothing_is_left_behind(var: Path, signum: signal.Signals) -> None:
-    process = launch(var, sys.executable, "-c", "print('up', flush=True); input()")
-    assert process.stdout is not None
-    # The command waits for a line that never comes: its end is ours to bring about.
-    process.stdout.readline()
-    assert any("postgres" in words for words in left_behind(var))
+    with waiting(var) as process:
+        assert any("postgres" in words for words in left_behind(var))
 
-    process.send_signal(signum)
+        process.send_signal(signum)
 
-    process.wait(30)
+        process.wait(30)
     assert process.returncode in {128 + signum, -signum}
     wait_until_nothing_is_left(var)
 
 
 def test_it_starts_again_right_after_its_postmaster_was_killed(var: Path) -> None:
-    process = launch(var, sys.executable, "-c", "print('up', flush=True); input()")
-    assert process.stdout is not None
-    process.stdout.readline()
-    postmaster = int((var / "postgresql/data/postmaster.pid").read_text().split()[0])
+    with waiting(var) as process:
+        postmaster = int((var / "postgresql/data/postmaster.pid").read_text().split()[0])
 
-    os.kill(postmaster, signal.SIGKILL)
-    process.kill()
-    code, out, err = finish(launch(var, "echo", "again"))
+        os.kill(postmaster, signal.SIGKILL)
+        process.kill()
+        code, out, err = finish(launch(var, "echo", "again"))
 
     assert (code, out) == (0, "again\n"), err
-    process.wait()
 
 
 def one_sentence(err: str) -> str:
@@ -148,16 +150,12 @@ def one_sentence(err: str) -> str:
 
 
 def test_a_directory_in_use_is_refused_in_one_sentence(var: Path) -> None:
-    first = launch(var, sys.executable, "-c", "print('up', flush=True); input()")
-    assert first.stdout is not None
-    first.stdout.readline()
-
-    code, _out, err = finish(launch(var, "true"))
+    with waiting(var) as first:
+        code, _out, err = finish(launch(var, "true"))
+        first.terminate()
 
     assert code == 1
     assert f"in use by process {first.pid}" in one_sentence(err)
-    first.terminate()
-    first.wait(30)
 
 
 def test_data_of_another_major_version_is_refused_in_one_sentence(var: Path) -> None:
