@@ -444,14 +444,6 @@ def end_round(asked: QuoteRound, *, now: datetime) -> QuoteRound:
     return asked
 
 
-def end_overdue(*, now: datetime) -> int:
-    """End every round whose time is over, one transaction each. Return how many there were."""
-    overdue = list(QuoteRound.objects.due(now).order_by("deadline", "pk"))
-    for asked in overdue:
-        end_round(asked, now=now)
-    return len(overdue)
-
-
 def _offer(asked: QuoteRound, *, now: datetime) -> None:
     """Rank what came in and show it to whoever asked. Whoever has not answered is out."""
     received = list(asked.quotes.filter(status=FreightQuote.Status.RECEIVED))

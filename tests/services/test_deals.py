@@ -123,6 +123,26 @@ def test_a_winner_without_kilograms_left_makes_room_for_the_next(sold, recycler,
     assert Deal.objects.get().buyer_id == rival.organisation_id
 
 
+def test_the_next_in_line_who_lost_the_licence_meanwhile_is_passed_over(
+    sold, collector, recycler, rival, clock
+):
+    award = sold(buyers=[recycler, rival])
+    drain(clock=clock)
+    deal = Deal.objects.get()
+    for side in (collector, recycler):
+        deals.sign(deal, actor=side, now=clock())
+    Licence.objects.filter(organisation_id=rival.organisation_id).update(status="EXPIRED")
+
+    clock.forward(days=30)
+    deals.expire_overdue(now=clock())
+    drain(clock=clock)
+
+    lot = Lot.objects.get(pk=award.auction.lot_id)
+    assert (lot.status, award.auction.awards.filter(status="WON").count()) == ("UNSOLD", 0)
+    assert not Job.objects.exclude(state="DONE").exists()
+    assert not LicenceDraw.objects.filter(released_at=None).exists()
+
+
 def test_each_side_signs_once_and_only_its_own_deal(deal, collector, recycler, rival, clock):
     deals.sign(deal, actor=collector, now=clock(), seen_sha256=deal.terms_sha256)
     first = deals.sign(deal, actor=collector, now=clock.forward(minutes=5))

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from marketplace.accounts.models import Licence, Organisation
 from marketplace.freight import services as freight
+from marketplace.freight import tasks
 from marketplace.freight.models import FreightQuote, QuoteRound, RateCard
 from marketplace.freight.services import Place
 from marketplace.journal.models import Entry, Job
@@ -164,6 +165,13 @@ def test_a_job_that_runs_twice_answers_once(ask, rate_card, clock):
     assert Entry.objects.filter(name="freight.QuotesOffered").count() == 1
 
 
+def end_what_is_due(clock):
+    """What the schedule does every few seconds."""
+    with transaction.atomic():
+        tasks.end_overdue({})(clock())
+    drain(clock=clock)
+
+
 def test_by_hand_is_answered_until_the_deadline_and_then_what_came_in_is_shown(
     ask, rate_card, carrier, rival_carrier, rival, clock
 ):
@@ -195,7 +203,8 @@ def test_by_hand_is_answered_until_the_deadline_and_then_what_came_in_is_shown(
     freight.answer_quote(quote, actor=carrier, price=Decimal(90_000), pickup_on=day, now=clock())
     with pytest.raises(freight.QuoteRefused):
         freight.answer_quote(quote, actor=carrier, price=Decimal(1), pickup_on=day, now=clock())
-    assert freight.end_overdue(now=clock()) == 0
+    end_what_is_due(clock)
+    assert QuoteRound.objects.get(pk=asked.pk).status == "ASKING"
 
     clock.forward(hours=24)
     late = asked.quotes.get(carrier_id=rival_carrier.organisation_id)
@@ -203,8 +212,8 @@ def test_by_hand_is_answered_until_the_deadline_and_then_what_came_in_is_shown(
         freight.answer_quote(
             late, actor=rival_carrier, price=Decimal(1), pickup_on=clock().date(), now=clock()
         )
-    assert freight.end_overdue(now=clock()) == 1
-    assert freight.end_overdue(now=clock()) == 0
+    end_what_is_due(clock)
+    end_what_is_due(clock)
 
     asked.refresh_from_db()
     assert asked.status == "OFFERED"

@@ -10,7 +10,7 @@ from .contract import (
     open_deal,
     sign,
 )
-from .deadlines import expire_overdue
+from .deadlines import expire, expire_overdue
 from .disputes import (
     DisputeRefused,
     agree_dispute,
@@ -56,6 +56,7 @@ __all__ = [
     "confirm_return",
     "decide_dispute",
     "escalate",
+    "expire",
     "expire_overdue",
     "fund",
     "mark_arrived",

@@ -19,11 +19,12 @@ from .inspection import put_adjusted
 def expire_overdue(*, now: datetime) -> int:
     """Let the contract decide every deal in which the time is over. Return how many there were."""
     overdue = list(Deal.objects.overdue(now).order_by("pk").values_list("pk", flat=True))
-    return sum(_expire(pk, now=now) for pk in overdue)
+    return sum(expire(pk, now=now) for pk in overdue)
 
 
 @transaction.atomic
-def _expire(pk: int, *, now: datetime) -> bool:
+def expire(pk: int, *, now: datetime) -> bool:
+    """Let the contract decide one deal, if its time is over. Return whether it was."""
     deal = Deal.objects.lock(Deal(pk=pk))
     if not Deal.objects.overdue(now).filter(pk=pk).exists():
         return False
