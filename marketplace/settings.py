@@ -225,6 +225,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Voltbazaar <no-reply@localhost>")
 SEND_COPIES = _flag("SEND_COPIES", "1")  # off: messages stay in the inbox, no mail, no SMS
 SMS_ADAPTER = os.environ.get("SMS_ADAPTER", "marketplace.notifications.sms.ConsoleSms")
+PAYMENT_SERVICE = os.environ.get("PAYMENT_SERVICE", "marketplace.ledger.payments.PlayMoney")
 
 # --- API ------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import generics, parsers, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -82,8 +82,9 @@ class DealOut(serializers.ModelSerializer[Deal]):
     def get_my_turn(self, deal: Deal) -> bool:
         return self._turn(deal)[1]
 
-    def get_held(self, deal: Deal) -> Decimal:
-        return queries.held(deal)
+    @extend_schema_field(serializers.DecimalField(**MONEY))
+    def get_held(self, deal: Deal) -> str:
+        return f"{queries.held(deal):.2f}"
 
     def _turn(self, deal: Deal) -> tuple[str, bool]:
         actor = self.context["request"].actor

@@ -45,6 +45,5 @@ class PlayMoney:
 
 def payment_service() -> PaymentService:
     """Return the payment service that the settings name."""
-    path = getattr(settings, "PAYMENT_SERVICE", "marketplace.ledger.payments.PlayMoney")
-    service: PaymentService = import_string(path)()
+    service: PaymentService = import_string(settings.PAYMENT_SERVICE)()
     return service

@@ -161,7 +161,7 @@ def test_a_slow_payment_service_is_asked_by_a_job(recycler, bank, now, settle):
 
 
 def test_money_that_did_not_arrive_is_available_again(recycler, rich, bank, settings, now, settle):
-    del settings.PAYMENT_SERVICE
+    settings.PAYMENT_SERVICE = "marketplace.ledger.payments.PlayMoney"
     rich(recycler, 500)
     settings.PAYMENT_SERVICE = f"{__name__}.SlowBank"
     bank.answer = Answer(is_done=False, reference="bank-2", reason="Account closed.")
