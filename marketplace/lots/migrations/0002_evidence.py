@@ -6,75 +6,314 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('lots', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("lots", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='HealthClaim',
+            name="HealthClaim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.DecimalField(decimal_places=4, help_text='Share of when new.', max_digits=5)),
-                ('uncertainty', models.DecimalField(decimal_places=4, help_text='Half the width of its 10 to 90 % band, a share.', max_digits=5)),
-                ('basis', models.CharField(choices=[('CAPACITY', 'Capacity (Ah)'), ('ENERGY', 'Energy (Wh)'), ('RESISTANCE', 'Resistance')], max_length=10)),
-                ('level', models.CharField(choices=[('PACK', 'Whole pack'), ('WEAKEST_CELL', 'Weakest cell'), ('SAMPLE', 'A sample of it')], max_length=12)),
-                ('method', models.CharField(choices=[('CAPACITY_TEST', 'Capacity test'), ('PULSE_TEST', 'Pulse test'), ('IMPEDANCE', 'Impedance sweep'), ('PASSPORT', 'Battery passport'), ('SAID', 'Said by the owner')], max_length=14)),
-                ('instrument', models.CharField(blank=True, max_length=100)),
-                ('temperature_c', models.DecimalField(decimal_places=1, max_digits=4, null=True)),
-                ('window', models.CharField(blank=True, help_text='As "2.80 to 4.20 V".', max_length=60)),
-                ('tested_at', models.DateTimeField(null=True)),
-                ('file_sha256', models.CharField(blank=True, max_length=64)),
-                ('details', models.JSONField(default=dict, help_text='Measured and rated figures, for the curious.')),
-                ('doubts', models.JSONField(default=list)),
-                ('added_at', models.DateTimeField()),
-                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='health_claims', to='lots.lot')),
-                ('tested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='health_claims', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "value",
+                    models.DecimalField(
+                        decimal_places=4, help_text="Share of when new.", max_digits=5
+                    ),
+                ),
+                (
+                    "uncertainty",
+                    models.DecimalField(
+                        decimal_places=4,
+                        help_text="Half the width of its 10 to 90 % band, a share.",
+                        max_digits=5,
+                    ),
+                ),
+                (
+                    "basis",
+                    models.CharField(
+                        choices=[
+                            ("CAPACITY", "Capacity (Ah)"),
+                            ("ENERGY", "Energy (Wh)"),
+                            ("RESISTANCE", "Resistance"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("PACK", "Whole pack"),
+                            ("WEAKEST_CELL", "Weakest cell"),
+                            ("SAMPLE", "A sample of it"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[
+                            ("CAPACITY_TEST", "Capacity test"),
+                            ("PULSE_TEST", "Pulse test"),
+                            ("IMPEDANCE", "Impedance sweep"),
+                            ("PASSPORT", "Battery passport"),
+                            ("SAID", "Said by the owner"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("instrument", models.CharField(blank=True, max_length=100)),
+                ("temperature_c", models.DecimalField(decimal_places=1, max_digits=4, null=True)),
+                (
+                    "window",
+                    models.CharField(blank=True, help_text='As "2.80 to 4.20 V".', max_length=60),
+                ),
+                ("tested_at", models.DateTimeField(null=True)),
+                ("file_sha256", models.CharField(blank=True, max_length=64)),
+                (
+                    "details",
+                    models.JSONField(
+                        default=dict, help_text="Measured and rated figures, for the curious."
+                    ),
+                ),
+                ("doubts", models.JSONField(default=list)),
+                ("added_at", models.DateTimeField()),
+                (
+                    "added_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="health_claims",
+                        to="lots.lot",
+                    ),
+                ),
+                (
+                    "tested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="health_claims",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('basis__in', ['CAPACITY', 'ENERGY', 'RESISTANCE'])), name='health_claim_basis_known'), models.CheckConstraint(condition=models.Q(('level__in', ['PACK', 'WEAKEST_CELL', 'SAMPLE'])), name='health_claim_level_known'), models.CheckConstraint(condition=models.Q(('method__in', ['CAPACITY_TEST', 'PULSE_TEST', 'IMPEDANCE', 'PASSPORT', 'SAID'])), name='health_claim_method_known'), models.CheckConstraint(condition=models.Q(('value__gte', 0), ('value__lte', 9)), name='health_claim_is_a_share'), models.CheckConstraint(condition=models.Q(('uncertainty__gte', 0), ('uncertainty__lte', 1)), name='health_claim_uncertainty_is_a_share'), models.UniqueConstraint(condition=models.Q(('file_sha256', ''), _negated=True), fields=('lot', 'file_sha256', 'basis', 'level'), name='health_claim_file_counts_once')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("basis__in", ["CAPACITY", "ENERGY", "RESISTANCE"])),
+                        name="health_claim_basis_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("level__in", ["PACK", "WEAKEST_CELL", "SAMPLE"])),
+                        name="health_claim_level_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "method__in",
+                                ["CAPACITY_TEST", "PULSE_TEST", "IMPEDANCE", "PASSPORT", "SAID"],
+                            )
+                        ),
+                        name="health_claim_method_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("value__gte", 0), ("value__lte", 9)),
+                        name="health_claim_is_a_share",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("uncertainty__gte", 0), ("uncertainty__lte", 1)),
+                        name="health_claim_uncertainty_is_a_share",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("file_sha256", ""), _negated=True),
+                        fields=("lot", "file_sha256", "basis", "level"),
+                        name="health_claim_file_counts_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LotIdentifier',
+            name="LotIdentifier",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scheme', models.CharField(choices=[('SERIAL', "Maker's serial number"), ('GBT34014', 'Chinese traction battery code (GB/T 34014)'), ('BPAN', 'Indian battery number (BPAN, draft)'), ('EU_PASSPORT', 'European battery passport'), ('GS1', 'GS1 Digital Link')], max_length=12)),
-                ('value', models.CharField(max_length=500)),
-                ('told', models.JSONField(default=dict, help_text='What the code truly says: maker, date, ...')),
-                ('doubts', models.JSONField(default=list, help_text='What about it is not believed, as codes.')),
-                ('read', models.CharField(choices=[('TYPED', 'Typed'), ('PHOTO', 'Read from a photo'), ('CAMERA', 'Read by a camera'), ('PASSPORT', 'From a battery passport')], max_length=8)),
-                ('added_at', models.DateTimeField()),
-                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identifiers', to='lots.lot')),
-                ('photo', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='lots.lotphoto')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "scheme",
+                    models.CharField(
+                        choices=[
+                            ("SERIAL", "Maker's serial number"),
+                            ("GBT34014", "Chinese traction battery code (GB/T 34014)"),
+                            ("BPAN", "Indian battery number (BPAN, draft)"),
+                            ("EU_PASSPORT", "European battery passport"),
+                            ("GS1", "GS1 Digital Link"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("value", models.CharField(max_length=500)),
+                (
+                    "told",
+                    models.JSONField(
+                        default=dict, help_text="What the code truly says: maker, date, ..."
+                    ),
+                ),
+                (
+                    "doubts",
+                    models.JSONField(
+                        default=list, help_text="What about it is not believed, as codes."
+                    ),
+                ),
+                (
+                    "read",
+                    models.CharField(
+                        choices=[
+                            ("TYPED", "Typed"),
+                            ("PHOTO", "Read from a photo"),
+                            ("CAMERA", "Read by a camera"),
+                            ("PASSPORT", "From a battery passport"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("added_at", models.DateTimeField()),
+                (
+                    "added_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="identifiers",
+                        to="lots.lot",
+                    ),
+                ),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="lots.lotphoto",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['scheme', 'value'], name='identifier_by_value')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('scheme__in', ['SERIAL', 'GBT34014', 'BPAN', 'EU_PASSPORT', 'GS1'])), name='identifier_scheme_known'), models.CheckConstraint(condition=models.Q(('read__in', ['TYPED', 'PHOTO', 'CAMERA', 'PASSPORT'])), name='identifier_read_known'), models.CheckConstraint(condition=models.Q(('value', ''), _negated=True), name='identifier_says_something'), models.UniqueConstraint(fields=('lot', 'scheme', 'value'), name='identifier_added_once')],
+                "indexes": [models.Index(fields=["scheme", "value"], name="identifier_by_value")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("scheme__in", ["SERIAL", "GBT34014", "BPAN", "EU_PASSPORT", "GS1"])
+                        ),
+                        name="identifier_scheme_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("read__in", ["TYPED", "PHOTO", "CAMERA", "PASSPORT"])),
+                        name="identifier_read_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("value", ""), _negated=True),
+                        name="identifier_says_something",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("lot", "scheme", "value"), name="identifier_added_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LotPassport',
+            name="LotPassport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('format', models.CharField(choices=[('BATTERY_PASS', 'BatteryPass 1.2'), ('CATENA_X', 'Catena-X battery_pass'), ('UNTP_DPP', 'UNTP Digital Product Passport 0.7.0')], max_length=12)),
-                ('edition', models.CharField(blank=True, max_length=20)),
-                ('sha256', models.CharField(help_text='Of the bytes as they were given.', max_length=64)),
-                ('original', models.JSONField(help_text='As it was given.')),
-                ('read', models.JSONField(default=dict, help_text='Field -> value and unit, as we understand it.')),
-                ('doubts', models.JSONField(default=list, help_text='Field, code, value: kept, and not believed.')),
-                ('as_of', models.DateTimeField(help_text='Of its newest changing value.', null=True)),
-                ('added_at', models.DateTimeField()),
-                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='passports', to='lots.lot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[
+                            ("BATTERY_PASS", "BatteryPass 1.2"),
+                            ("CATENA_X", "Catena-X battery_pass"),
+                            ("UNTP_DPP", "UNTP Digital Product Passport 0.7.0"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("edition", models.CharField(blank=True, max_length=20)),
+                (
+                    "sha256",
+                    models.CharField(help_text="Of the bytes as they were given.", max_length=64),
+                ),
+                ("original", models.JSONField(help_text="As it was given.")),
+                (
+                    "read",
+                    models.JSONField(
+                        default=dict, help_text="Field -> value and unit, as we understand it."
+                    ),
+                ),
+                (
+                    "doubts",
+                    models.JSONField(
+                        default=list, help_text="Field, code, value: kept, and not believed."
+                    ),
+                ),
+                (
+                    "as_of",
+                    models.DateTimeField(help_text="Of its newest changing value.", null=True),
+                ),
+                ("added_at", models.DateTimeField()),
+                (
+                    "added_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="passports",
+                        to="lots.lot",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('format__in', ['BATTERY_PASS', 'CATENA_X', 'UNTP_DPP'])), name='passport_format_known'), models.UniqueConstraint(fields=('lot', 'sha256'), name='passport_added_once')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("format__in", ["BATTERY_PASS", "CATENA_X", "UNTP_DPP"])
+                        ),
+                        name="passport_format_known",
+                    ),
+                    models.UniqueConstraint(fields=("lot", "sha256"), name="passport_added_once"),
+                ],
             },
         ),
     ]

@@ -13,11 +13,10 @@ from marketplace.core.money import payable
 from marketplace.journal.services import enqueue, record
 from marketplace.lots.models import Lot
 from marketplace.lots.services import mark_priced
+from marketplace.pricing import queries, rules
+from marketplace.pricing.events import LotValued
+from marketplace.pricing.models import Valuation
 from marketplace.reference.queries import RateMissing, rate_per_usd
-
-from . import queries, rules
-from .events import LotValued
-from .models import Valuation
 
 PRICE_LOT = "pricing.price_lot"
 SEED = 1
