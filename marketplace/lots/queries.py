@@ -12,7 +12,8 @@ from marketplace.reference.models import Chemistry, PackModel
 from marketplace.reference.queries import parameter
 
 from . import rules
-from .models import Lot, LotPhoto
+from .models import HealthClaim, Lot, LotPhoto
+from .rules import health as health_rules
 
 LISTING_WINDOW = timedelta(days=30)
 
@@ -93,3 +94,8 @@ def picture_of(photo: LotPhoto, *, width: int) -> bytes:
             small = BytesIO()
             opened.save(small, "JPEG", quality=76, optimize=True)
     return small.getvalue()
+
+
+def best_health(lot: Lot) -> HealthClaim | None:
+    """Return the health claim that counts for the value of a lot; ``rules.health.best`` says which, and why."""
+    return health_rules.best(HealthClaim.objects.filter(lot=lot))

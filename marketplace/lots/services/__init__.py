@@ -1,5 +1,6 @@
 """What can be done with a lot: the five questions of the intake, and one function per arrow of its life."""
 
+from .health import HealthRefused, record_found_claim, record_health_claim
 from .intake import (
     EDITABLE,
     AmountRefused,
@@ -53,6 +54,7 @@ from .moves import (
 __all__ = [
     "EDITABLE",
     "AmountRefused",
+    "HealthRefused",
     "LotIncomplete",
     "LotNotEditable",
     "PhotoRefused",
@@ -93,6 +95,8 @@ __all__ = [
     "mark_under_deal",
     "mark_unsold",
     "mark_withdrawn",
+    "record_found_claim",
+    "record_health_claim",
     "remove_photo",
     "start_lot",
     "withdraw_lot",
