@@ -7,8 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.core.models import RowQuerySet
 from marketplace.lots.models import Lot
-
-from .rules import rough
+from marketplace.pricing.rules import rough
 
 if TYPE_CHECKING:
     from marketplace.accounts.actors import Actor

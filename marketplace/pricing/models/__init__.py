@@ -1,0 +1,5 @@
+"""What this room keeps."""
+
+from .valuation import Valuation, ValuationQuerySet
+
+__all__ = ["Valuation", "ValuationQuerySet"]
