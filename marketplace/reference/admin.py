@@ -27,19 +27,22 @@ class SourceAdmin(admin.ModelAdmin[models.Source]):
     search_fields = ("code", "title")
 
 
-admin.site.register([models.MetalQuote, models.CurrencyRate], PriceAdmin)
+admin.site.register([models.CurrencyRate, models.LithiumPointQuote, models.MetalQuote], PriceAdmin)
 admin.site.register(
     [
         models.Chemistry,
         models.ChemistryMaterial,
+        models.ChemistryPrior,
         models.Country,
         models.DangerousGoodsRule,
+        models.EmissionFactor,
         models.LicenceType,
         models.PackingInstruction,
         models.PackModel,
         models.Parameter,
         models.PayableTerm,
         models.RecoveryRate,
+        models.ReuseGate,
         models.SecondLifePrice,
         models.SpecialProvision,
         models.UnEntry,

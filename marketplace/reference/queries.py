@@ -15,11 +15,15 @@ from marketplace.core.errors import Refused
 from .models import (
     Chemistry,
     ChemistryMaterial,
+    ChemistryPrior,
     CurrencyRate,
     DangerousGoodsRule,
+    EmissionFactor,
+    LithiumPointQuote,
     MetalQuote,
     Parameter,
     PayableTerm,
+    ReuseGate,
     SecondLifePrice,
 )
 
@@ -60,7 +64,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """The share of a quoted price that buyers pay for a material in scrap."""
+    """The share of a quoted price that buyers pay for a material in scrap, by one of the two conventions."""
 
     material: str
     low: Decimal
@@ -68,6 +72,46 @@ class Payable:
     high: Decimal
     reference: str
     source: str
+    feed: str
+    convention: str
+    includes_lithium: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LithiumPoint:
+    """What a market paid for each percent of lithium in a tonne of phosphate scrap."""
+
+    feed_form: str
+    low: Decimal
+    high: Decimal
+    currency: str
+    market: str
+    quoted_on: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """Kilograms of CO2 equivalents per kg, per kWh or per tonne-kilometre."""
+
+    code: str
+    low: Decimal
+    typical: Decimal
+    high: Decimal
+    unit: str
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A number that a lot must pass before a second life, and the standard that asks for it."""
+
+    code: str
+    value: Decimal
+    unit: str
+    standard: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +198,49 @@ def convert(amount: Decimal, currency: str, to: str, on: date) -> Decimal:
     return amount * rate_per_usd(to, on) / rate_per_usd(currency, on)
 
 
-def payables(feed: str, on: date) -> dict[str, Payable]:
-    """Return the house's payable terms for a feed on a day, by material."""
+def payables(convention: str, on: date) -> dict[tuple[str, str], Payable]:
+    """Return the house's payable terms of a convention on a day, by feed and material.
+
+    :param convention: one of ``Convention``; the two are never mixed
+    """
     rows = (
-        PayableTerm.objects.filter(feed=feed, is_house_default=True)
+        PayableTerm.objects.filter(convention=convention, is_house_default=True)
         .valid(on)
-        .order_by("material", "-valid_from")
-        .distinct("material")
+        .order_by("feed", "material", "-valid_from", "-pk")
+        .distinct("feed", "material")
     )
     return {
-        row.material: Payable(
-            row.material, row.low, row.typical, row.high, row.reference, row.source_id
+        (row.feed, row.material): Payable(
+            row.material,
+            row.low,
+            row.typical,
+            row.high,
+            row.reference,
+            row.source_id,
+            row.feed,
+            row.convention,
+            row.includes_lithium,
+        )
+        for row in rows
+    }
+
+
+def lithium_points(on: date) -> dict[str, LithiumPoint]:
+    """Return the newest price of a lithium point that was known on a day, by the form that is sold."""
+    rows = (
+        LithiumPointQuote.objects.filter(quoted_on__lte=on)
+        .order_by("feed_form", "-quoted_on", "-pk")
+        .distinct("feed_form")
+    )
+    return {
+        row.feed_form: LithiumPoint(
+            row.feed_form,
+            row.low,
+            row.high,
+            row.currency,
+            row.market,
+            row.quoted_on,
+            row.source_id,
         )
         for row in rows
     }
@@ -195,6 +271,59 @@ def chemistry_materials(code: str) -> dict[str, Content]:
             row.kg_per_kwh_inventory,
         )
         for row in ChemistryMaterial.objects.filter(chemistry=code)
+    }
+
+
+def chemistry_prior(
+    origin: str, *, made_on: int | None = None, country: str = ""
+) -> dict[str, Decimal]:
+    """Return what a lot of an origin is made of when nobody knows: chemistry -> share of the mass, together one.
+
+    What is known of the country comes first, then the period in which it was made, then what holds for lots whose
+    year is not known. An origin of which we know nothing is a mixed lot.
+
+    :param made_on: the year
+    """
+    rows = list(
+        ChemistryPrior.objects.filter(origin__in=[origin, "MIXED"], country__in=["", country])
+    )
+
+    def found(origin: str, country: str, year: int | None) -> dict[str, Decimal]:
+        return {
+            row.chemistry_id: row.share
+            for row in rows
+            if row.origin == origin and row.country == country and row.covers(year)
+        }
+
+    return (
+        (found(origin, country, made_on) if made_on else {})
+        or (found(origin, "", made_on) if made_on else {})
+        or found(origin, country, None)
+        or found(origin, "", None)
+        or found("MIXED", "", None)
+    )
+
+
+def chemistry_priors() -> tuple[ChemistryPrior, ...]:
+    """Return every prior, for whoever values many lots at once."""
+    return tuple(ChemistryPrior.objects.all())
+
+
+def emission_factors() -> dict[str, Factor]:
+    """Return every emission factor by its code, in one query."""
+    return {
+        row.code: Factor(
+            row.code, row.low, row.typical, row.high, row.unit, row.source_id, row.confidence
+        )
+        for row in EmissionFactor.objects.all()
+    }
+
+
+def reuse_gates() -> dict[str, Gate]:
+    """Return every gate to a second life by its code, in one query."""
+    return {
+        row.code: Gate(row.code, row.value, row.unit, row.standard, row.meaning)
+        for row in ReuseGate.objects.all()
     }
 
 

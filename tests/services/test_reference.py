@@ -14,6 +14,7 @@ from marketplace.reference.models import (
     Chemistry,
     ChemistryMaterial,
     Confidence,
+    Convention,
     Country,
     CurrencyRate,
     DangerousGoodsRule,
@@ -256,7 +257,9 @@ def test_every_chemistry_has_its_metals_its_terms_and_its_goods(loaded):
         contents = queries.chemistry_materials(chemistry.code)
         assert contents
         assert sum(content.typical for content in contents.values()) <= 1
-        assert queries.payables(chemistry.feed, TODAY)
+        for convention in Convention:
+            feeds = {feed for feed, _material in queries.payables(convention, TODAY)}
+            assert chemistry.feed in feeds
         assert set(queries.second_life_prices(chemistry.feed, TODAY)) == {"A", "B", "C"}
         for mode in DangerousGoodsRule.Mode:
             assert (

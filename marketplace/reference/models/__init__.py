@@ -2,6 +2,7 @@
 
 from .base import Confidence, Family, InForce, Material, ReferenceQuerySet, Source, Sourced
 from .batteries import Chemistry, ChemistryMaterial, PackModel, RecoveryRate
+from .judgement import ChemistryPrior, EmissionFactor, Origin, ReuseGate
 from .law import (
     Country,
     DangerousGoodsRule,
@@ -10,26 +11,42 @@ from .law import (
     SpecialProvision,
     UnEntry,
 )
-from .prices import CurrencyRate, MetalQuote, Parameter, PayableTerm, SecondLifePrice
+from .prices import (
+    Convention,
+    CurrencyRate,
+    LithiumForm,
+    LithiumPointQuote,
+    MetalQuote,
+    Parameter,
+    PayableTerm,
+    SecondLifePrice,
+)
 
 __all__ = [
     "Chemistry",
     "ChemistryMaterial",
+    "ChemistryPrior",
     "Confidence",
+    "Convention",
     "Country",
     "CurrencyRate",
     "DangerousGoodsRule",
+    "EmissionFactor",
     "Family",
     "InForce",
     "LicenceType",
+    "LithiumForm",
+    "LithiumPointQuote",
     "Material",
     "MetalQuote",
+    "Origin",
     "PackModel",
     "PackingInstruction",
     "Parameter",
     "PayableTerm",
     "RecoveryRate",
     "ReferenceQuerySet",
+    "ReuseGate",
     "SecondLifePrice",
     "Source",
     "Sourced",

@@ -1,4 +1,4 @@
-"""Load what we compiled, and add what markets quote. Prices are only ever added."""
+"""Bring the reference tables up to the files that we compiled. Prices are only ever added."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,20 +15,23 @@ from django.utils.translation import gettext as _
 
 from marketplace.core.errors import Refused
 from marketplace.core.locks import lock_word
-
-from .models import (
+from marketplace.reference.models import (
     Chemistry,
     ChemistryMaterial,
+    ChemistryPrior,
     Country,
     CurrencyRate,
     DangerousGoodsRule,
+    EmissionFactor,
     LicenceType,
+    LithiumPointQuote,
     MetalQuote,
     PackingInstruction,
     PackModel,
     Parameter,
     PayableTerm,
     RecoveryRate,
+    ReuseGate,
     SecondLifePrice,
     Source,
     Sourced,
@@ -36,7 +39,8 @@ from .models import (
     UnEntry,
 )
 
-DATA = Path(__file__).resolve().parent / "data"
+PRICES = ("price_usd_per_kg", "per_usd", "low", "high")  # what a row of an append-only table says
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 class RowRefused(Refused):
@@ -72,12 +76,23 @@ TABLES = (
     Table("countries.csv", Country, ("code",)),
     Table("chemistries.csv", Chemistry, ("code",)),
     Table("chemistry_materials.csv", ChemistryMaterial, ("chemistry_id", "material")),
+    Table(
+        "chemistry_priors.csv",
+        ChemistryPrior,
+        ("origin", "country", "made_from", "chemistry_id"),
+    ),
     Table("recovery_rates.csv", RecoveryRate, ("process", "material")),
     Table("metal_quotes.csv", MetalQuote, ("material", "quoted_on", "source_id"), append_only=True),
     Table(
         "currency_rates.csv",
         CurrencyRate,
         ("currency", "quoted_on", "source_id"),
+        append_only=True,
+    ),
+    Table(
+        "lithium_point_quotes.csv",
+        LithiumPointQuote,
+        ("market", "feed_form", "quoted_on", "source_id"),
         append_only=True,
     ),
     Table("un_entries.csv", UnEntry, ("un_number",)),
@@ -91,7 +106,13 @@ TABLES = (
     Table("licence_types.csv", LicenceType, ("code",)),
     Table("pack_models.csv", PackModel, ("maker", "model")),
     Table("second_life_prices.csv", SecondLifePrice, ("region", "item", "grade", "observed_on")),
-    Table("payable_terms.csv", PayableTerm, ("feed", "material", "market", "valid_from")),
+    Table(
+        "payable_terms.csv",
+        PayableTerm,
+        ("feed", "material", "market", "valid_from", "includes_lithium"),
+    ),
+    Table("emission_factors.csv", EmissionFactor, ("code",)),
+    Table("reuse_gates.csv", ReuseGate, ("code",)),
     Table("parameters.csv", Parameter, ("code", "valid_from")),
 )
 
@@ -103,10 +124,12 @@ def load_reference(folder: Path = DATA) -> list[Loaded]:
     Rows that are not in the files stay: an operator may have added them.
 
     :raises RowRefused: if a row has no source, or a value that does not fit
-    :raises QuoteChanged: if a file says another price for a day that already has one
+    :raises QuoteChanged: if a file says another price for a day than any that was ever said
     """
     lock_word("load_reference")
-    return [_load(table, folder / table.file) for table in TABLES]
+    loaded = [_load(table, folder / table.file) for table in TABLES]
+    _refuse_priors_that_do_not_make_one()
+    return loaded
 
 
 @transaction.atomic
@@ -192,7 +215,9 @@ def _store(table: Table, rows: list[Any]) -> Loaded:
         for field in model._meta.concrete_fields
         if field.attname not in table.key and not (field.primary_key and field.attname == "id")
     ]
-    there = {_values(row, table.key): row for row in model._default_manager.all()}
+    there: dict[tuple[object, ...], list[Any]] = {}
+    for row in model._default_manager.order_by("pk"):
+        there.setdefault(_values(row, table.key), []).append(row)
     added, changed, seen = [], [], set()
     for row in rows:
         key = _values(row, table.key)
@@ -206,9 +231,9 @@ def _store(table: Table, rows: list[Any]) -> Loaded:
         if old is None:
             added.append(row)
         elif table.append_only:
-            _refuse_another_price(table, old, row, key)
-        elif _values(old, compared) != _values(row, compared):
-            row.pk = old.pk
+            _refuse_another_price(old, row, key)
+        elif _values(old[0], compared) != _values(row, compared):
+            row.pk = old[0].pk
             changed.append(row)
     model._default_manager.bulk_create(added, batch_size=500)
     if changed:
@@ -218,19 +243,31 @@ def _store(table: Table, rows: list[Any]) -> Loaded:
     )
 
 
-def _refuse_another_price(
-    table: Table, old: models.Model, row: models.Model, key: tuple[object, ...]
-) -> None:
-    price = "price_usd_per_kg" if table.model is MetalQuote else "per_usd"
-    if getattr(old, price) != getattr(row, price):
+def _refuse_another_price(old: list[Any], row: Any, key: tuple[object, ...]) -> None:
+    """Let a price pass that once stood, even if its source has since corrected it."""
+    prices = [name for name in PRICES if hasattr(row, name)]
+    if not any(_values(one, prices) == _values(row, prices) for one in old):
         raise QuoteChanged(
             _("%(key)s is already quoted at %(old)s, not %(new)s. Add a row with a new source.")
             % {
                 "key": ", ".join(map(str, key)),
-                "old": getattr(old, price),
-                "new": getattr(row, price),
+                "old": "–".join(map(str, _values(old[-1], prices))),
+                "new": "–".join(map(str, _values(row, prices))),
             }
         )
+
+
+def _refuse_priors_that_do_not_make_one() -> None:
+    periods = ChemistryPrior.objects.values("origin", "country", "made_from", "made_to")
+    for period in periods.annotate(whole=models.Sum("share")).order_by("origin", "made_from"):
+        if period["whole"] != 1:
+            raise RowRefused(
+                _(
+                    "%(file)s: the shares of %(origin)s %(country)s from %(made_from)s make "
+                    "%(whole)s, not 1. Correct the rows and load again."
+                )
+                % {"file": "chemistry_priors.csv", **period}
+            )
 
 
 def _values(row: models.Model, names: Iterable[str]) -> tuple[object, ...]:
