@@ -22,10 +22,11 @@ MILD_DOUBTS = frozenset(
     {
         "temperature_outside_15_35",
         "temperature_unknown",
-        "cycle_incomplete",
         "cells_of_pack_missing",
-        "date_unknown",
         "current_steps_few",
+        "full_charge_said",
+        "no_ohmic_intercept",
+        "window_unknown",
     }
 )
 """Doubts that widen a claim, but leave it believed. Every other doubt, known or not, disqualifies."""
