@@ -528,10 +528,11 @@ def _curve(run: Run, chosen: Discharge) -> list[tuple[float, float]]:
 
 # --- units, signs, windows ----------------------------------------------------------------------------
 SLIPS = {
+    ("current", "mA"): 1e-3,
     ("time", "min"): 60.0,
     ("time", "h"): 3600.0,
     ("time", "ms"): 1e-3,
-    ("current", "mA"): 1e-3,
+    ("rated_ah", "mAh"): 1e3,
 }
 """(what, the unit that it may be in) -> what its numbers must be multiplied by."""
 
@@ -555,7 +556,10 @@ def _units_checked(table: Table, run: Run, said: Said) -> tuple[Run, list[Note]]
         elif slips:
             what, unit = slips[0]
             raise Unreadable(
-                "unit_doubtful", row=int(run.rows[0]), column=table.named[what], found=unit
+                "unit_doubtful",
+                row=int(run.rows[0]),
+                column=table.named.get(what, what),
+                found=unit,
             )
         elif ah / rated < 0.02 and said.low_v is None:
             raise Unreadable(
