@@ -68,6 +68,7 @@ SWITCHBOARD = Switchboard(
         lots.LotWithdrawn: [],
         lots.LotMoved: [],
         pricing.LotValued: [notifications_tasks.tell],
+        pricing.IndexPublished: [],
         freight.QuotesRequested: [notifications_tasks.tell],
         freight.QuotesOffered: [notifications_tasks.tell],
         freight.QuoteChosen: [logistics_tasks.on_quote_chosen, notifications_tasks.tell],
@@ -90,7 +91,11 @@ SWITCHBOARD = Switchboard(
         deals.DealAdjusted: [notifications_tasks.tell],
         deals.DealAccepted: [notifications_tasks.tell],
         deals.DealRejected: [notifications_tasks.tell],
-        deals.DealSettled: [logistics_tasks.on_deal_settled, notifications_tasks.tell],
+        deals.DealSettled: [
+            pricing_tasks.on_deal_settled,
+            logistics_tasks.on_deal_settled,
+            notifications_tasks.tell,
+        ],
         deals.DealDefaulted: [
             market_tasks.on_deal_defaulted,
             logistics_tasks.on_deal_defaulted,
@@ -139,6 +144,7 @@ SWITCHBOARD = Switchboard(
         "accounts.expire_licences": Every(3600, accounts_tasks.expire_licences),
         "lots.expire": Every(24 * 3600, lots_tasks.expire_lots),
         "pricing.revalue": Every(24 * 3600, pricing_tasks.revalue_lots),
+        "pricing.publish_index": Every(24 * 3600, pricing_tasks.publish_index),
         "ledger.reconcile": Every(24 * 3600, ledger_tasks.reconcile),
         "freight.end_overdue": Every(10, freight_tasks.end_overdue),
         "market.open_due": Every(5, market_tasks.open_due),

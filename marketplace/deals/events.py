@@ -47,9 +47,19 @@ class DealRejected(Event):
 
 @dataclass(frozen=True)
 class DealSettled(Event):
-    """The seller has been paid for what was accepted."""
+    """The seller has been paid for what was accepted: so many kilograms, for so much.
+
+    Amounts are exact text and moments ISO 8601, as the journal keeps them. ``offered_at`` is when bidding opened.
+    """
 
     deal_id: int
+    lot_id: int = 0
+    seller_id: int = 0
+    buyer_id: int = 0
+    accepted_kg: str = ""
+    price: str = ""
+    currency: str = ""
+    offered_at: str = ""
 
 
 @dataclass(frozen=True)

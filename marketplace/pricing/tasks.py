@@ -1,13 +1,27 @@
 """Doors for the journal."""
 
 from datetime import date, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Protocol
 
 from marketplace.journal.services import Finish
 from marketplace.lots.events import LotEvidenceChanged, LotSubmitted
 from marketplace.lots.models import Lot
 
 from . import services
+
+
+class SettledDeal(Protocol):
+    """What a deal paid. The room of deals lies above: its events arrive, but are not imported."""
+
+    deal_id: int
+    lot_id: int
+    seller_id: int
+    buyer_id: int
+    accepted_kg: str
+    price: str
+    currency: str
+    offered_at: str
 
 
 def on_lot_submitted(event: LotSubmitted, at: datetime) -> None:
@@ -23,7 +37,32 @@ def price_lot(payload: dict[str, Any]) -> Finish | None:
 
 
 def revalue_lots(payload: dict[str, Any]) -> Finish:
+    """Every night: value all lots anew at the quotes of the slot's day."""
+    return services.revalue_all(on=datetime.fromisoformat(payload["slot"]).date())
+
+
+def on_deal_settled(event: SettledDeal, at: datetime) -> None:
+    """Keep the price for the index. Events of old do not say it: their deals count in none."""
+    if not event.lot_id:
+        return
+    services.note_settled_price(
+        deal_id=event.deal_id,
+        lot_id=event.lot_id,
+        seller_id=event.seller_id,
+        buyer_id=event.buyer_id,
+        kg=Decimal(event.accepted_kg),
+        price=Decimal(event.price),
+        currency=event.currency,
+        offered_at=datetime.fromisoformat(event.offered_at) if event.offered_at else None,
+        now=at,
+    )
+
+
+def publish_index(payload: dict[str, Any]) -> Finish:
+    """Every day: publish the price index of the slot's day."""
+    on = datetime.fromisoformat(payload["slot"]).date()
+
     def finish(now: datetime) -> None:
-        services.revalue_all(now=now)
+        services.publish_index(on=on, now=now)
 
     return finish

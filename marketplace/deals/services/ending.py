@@ -47,8 +47,21 @@ def settle(deal: Deal, *, now: datetime, by: Actor = SYSTEM) -> Deal:
     pay(deal, due=deal.final_price, now=now)
     deal.settled_at = now
     deal.save(update_fields=["status", "settled_at", "paid_out"])
-    record(DealSettled(deal_id=deal.pk), by=by, at=now)
+    record(_settled(deal), by=by, at=now)
     return deal
+
+
+def _settled(deal: Deal) -> DealSettled:
+    return DealSettled(
+        deal_id=deal.pk,
+        lot_id=deal.lot_id,
+        seller_id=deal.seller_id,
+        buyer_id=deal.buyer_id,
+        accepted_kg=str(deal.accepted_kg),
+        price=str(deal.final_price),
+        currency=deal.currency,
+        offered_at=deal.award.auction.opens_at.isoformat(),
+    )
 
 
 def end_accepted(

@@ -13,6 +13,7 @@ from marketplace.deals.models import Deal
 from marketplace.journal.models import Job, JobQuerySet
 from marketplace.journal.services import run
 from marketplace.lots.models import Lot
+from marketplace.pricing import services as pricing
 from marketplace.reference.models import PackModel
 
 from . import cast, people, trade
@@ -144,9 +145,10 @@ def sellers(it: Market, packs: list[PackModel], wanted: int) -> list[tuple[datet
 
 
 def every_day(it: Market) -> Process:
-    """Do what the schedules do: what nobody answered in time is decided by its contract."""
+    """Do what the schedules do: what nobody answered in time is decided by its contract; the price index is published."""
     while True:
         deals.expire_overdue(now=it.now)
+        pricing.publish_index(on=it.now.date(), now=it.now)
         yield timedelta(hours=6)
 
 

@@ -29,6 +29,7 @@ class Valuation(models.Model):
         REUSE = "REUSE", _("Reuse")
         REPURPOSE = "REPURPOSE", _("Second life")
         RECYCLE = "RECYCLE", _("Recycle")
+        RECOVER = "RECOVER", _("Burn safely")
 
     lot = models.ForeignKey(Lot, models.CASCADE, related_name="valuations")
     inputs_hash = models.CharField(max_length=64)
@@ -37,7 +38,17 @@ class Valuation(models.Model):
     typical = models.DecimalField(max_digits=14, decimal_places=2)
     high = models.DecimalField(max_digits=14, decimal_places=2)
     route = models.CharField(max_length=10, choices=Route)
+    because = models.CharField(max_length=12, blank=True, help_text="Why this route is named.")
     terms = models.JSONField(help_text="The sum, term by term: label, amount, source.")
+    routes = models.JSONField(
+        default=list, help_text="Every route: its range, kWh kept, CO2 avoided, or what bars it."
+    )
+    evidence = models.JSONField(
+        default=list, help_text="Missing evidence, and what it is expected to do to the range."
+    )
+    other_convention = models.JSONField(
+        null=True, help_text="Low, typical and high of recycling by the other pricing convention."
+    )
     inputs = models.JSONField(help_text="Everything it was computed from.")
     flags = models.JSONField(default=list)
     quotes_on = models.DateField(help_text="Date of the oldest quote used.")
@@ -53,7 +64,7 @@ class Valuation(models.Model):
                 name="valuation_is_in_order",
             ),
             models.CheckConstraint(
-                condition=Q(route__in=["REUSE", "REPURPOSE", "RECYCLE"]),
+                condition=Q(route__in=["REUSE", "REPURPOSE", "RECYCLE", "RECOVER"]),
                 name="valuation_route_known",
             ),
             models.UniqueConstraint(fields=["lot", "inputs_hash"], name="valued_once_per_inputs"),
