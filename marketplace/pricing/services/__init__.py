@@ -1,5 +1,6 @@
 """What this room does."""
 
+from .index import note_settled_price, publish_index
 from .valuations import (
     PRICE_LOT,
     SEED,
@@ -17,7 +18,9 @@ __all__ = [
     "VALUED",
     "ask_for_price",
     "keep_valuation",
+    "note_settled_price",
     "price_lot",
+    "publish_index",
     "revalue_all",
     "value_lot",
 ]
