@@ -1,11 +1,11 @@
 """What other rooms, and the questions of the intake, ask about lots."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 
-from django.db.models import Prefetch, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Sum
 from PIL import Image
 
 from marketplace.reference.models import Chemistry, PackModel
@@ -96,6 +96,68 @@ def picture_of(photo: LotPhoto, *, width: int) -> bytes:
     return small.getvalue()
 
 
+def best_healths(lots: Iterable[Lot]) -> dict[int, HealthClaim]:
+    """Return the health claim that counts of each lot that has one, in one query."""
+    claims: dict[int, list[HealthClaim]] = {}
+    for claim in HealthClaim.objects.filter(lot__in=lots).order_by("pk"):
+        claims.setdefault(claim.lot_id, []).append(claim)
+    found = {pk: health_rules.best(of_lot) for pk, of_lot in claims.items()}
+    return {pk: claim for pk, claim in found.items() if claim is not None}
+
+
 def best_health(lot: Lot) -> HealthClaim | None:
     """Return the health claim that counts for the value of a lot; ``rules.health.best`` says which, and why."""
     return health_rules.best(HealthClaim.objects.filter(lot=lot))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One claim that was checked: what somebody said, minus what was found, as a share."""
+
+    organisation_id: int
+    name: str
+    what: str
+    error: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GraderScore:
+    """How near to what was found the claims of one organisation were. ``what``: HEALTH, or what a caller checked."""
+
+    organisation_id: int
+    name: str
+    what: str
+    score: health_rules.Score
+
+
+def grader_scores(also: Iterable[Check] = ()) -> list[GraderScore]:
+    """Return the score of everybody whose health claims were checked after delivery. One query.
+
+    Only claims on the same basis and level are compared, the newest believed ones, and no resistances.
+
+    :param also: checks that other rooms know of, such as the declared against the accepted mass
+    """
+    found = HealthClaim.objects.filter(lot=OuterRef("lot")).exclude(
+        tested_by_id=OuterRef("lot__seller_id")
+    )
+    rows = (
+        HealthClaim.objects.filter(Exists(found), basis__in=health_rules.BASES)
+        .annotate(seller_id=F("lot__seller_id"))
+        .select_related("tested_by")
+        .order_by("added_at", "pk")
+    )
+    claimed: dict[tuple[int, str, str], HealthClaim] = {}
+    seen: dict[tuple[int, str, str], HealthClaim] = {}
+    for row in rows:
+        if health_rules.believed(row.doubts):
+            newest = claimed if row.tested_by_id == row.seller_id else seen
+            newest[row.lot_id, row.basis, row.level] = row
+    errors: dict[tuple[int, str, str], list[Decimal]] = defaultdict(list)
+    for key, claim in claimed.items():
+        if key in seen:
+            who = (claim.tested_by_id, claim.tested_by.name, "HEALTH")
+            errors[who].append(claim.value - seen[key].value)
+    for check in also:
+        errors[check.organisation_id, check.name, check.what].append(check.error)
+    scores = [GraderScore(*who, health_rules.score(made)) for who, made in errors.items()]
+    return sorted(scores, key=lambda one: (one.what, -one.score.checks, one.name))

@@ -1,53 +1,71 @@
-"""What this room decides by itself: pure functions."""
+"""What this room decides by itself: pure functions.
 
-from .valuation import (
-    GRADES,
-    ONE,
-    PRIORS,
-    SAMPLES,
-    TEN_PERCENT_MARK,
-    VERSION,
-    ZERO,
+``inputs`` says what a value is computed from, ``sums`` adds it up exactly, ``sample`` draws its range, ``valuation`` puts
+them together.
+"""
+
+from .inputs import (
+    NOTHING,
     Band,
+    Gate,
     Inputs,
     Makeup,
     Metal,
+    Pack,
+    Recipe,
     Route,
-    SecondLife,
+    Step,
     Term,
+    Trip,
+    summed,
+)
+from .sample import SAMPLES
+from .sums import life_factor, lithium_point_usd, price_at, recycling_terms, terms_of
+from .valuation import (
+    VERSION,
+    Because,
+    EvidenceWorth,
+    RouteWorth,
     Worth,
+    barred,
+    chosen,
     grade_of,
-    lithium_point_usd,
-    prior,
     quote_band,
-    recycling_terms,
     rough,
-    second_life_terms,
     value,
+    value_many,
 )
 
 __all__ = [
-    "GRADES",
-    "ONE",
-    "PRIORS",
+    "NOTHING",
     "SAMPLES",
-    "TEN_PERCENT_MARK",
     "VERSION",
-    "ZERO",
     "Band",
+    "Because",
+    "EvidenceWorth",
+    "Gate",
     "Inputs",
     "Makeup",
     "Metal",
+    "Pack",
+    "Recipe",
     "Route",
-    "SecondLife",
+    "RouteWorth",
+    "Step",
     "Term",
+    "Trip",
     "Worth",
+    "barred",
+    "chosen",
     "grade_of",
+    "life_factor",
     "lithium_point_usd",
-    "prior",
+    "price_at",
     "quote_band",
     "recycling_terms",
     "rough",
-    "second_life_terms",
+    "summed",
+    "terms_of",
     "value",
+    "value_many",
 ]

@@ -1,160 +1,133 @@
-"""What a lot is worth: a range, and the sum that it comes from.
+"""What a lot is worth: a range with its reasons, by every route, and what more evidence would tell.
 
-Recycling: content x payable x quote of each metal, less what shredding loses, less treatment and freight. Payables
-already contain the buyer's own recovery, so recovery is not taken off a second time. Iron phosphate lithium is paid
-by the point: one percent of lithium in a tonne of black mass. A healthy pack may be worth more whole.
+Recycling: content x payable x quote of each metal, less what shredding loses, less the steps of taking it apart, less
+the way to a licensed plant. A payable is a share of a quote that buyers of black mass pay; it contains their recovery and
+their leaching, so neither is taken off a second time. Iron phosphate lithium is paid by the point: one percent of lithium
+in a tonne of black mass. A healthy pack may be worth more whole: usable kWh x price at its health x remaining life.
 
-Uncertainty: every input is a band whose low, typical and high are its 10, 50 and 90 % marks. ``typical`` is the sum
-at the typical inputs, exact; ``low`` and ``high`` are the 10 and 90 % marks of a seeded sample of the same sum, in
-which each input is drawn from a normal distribution whose two halves fit its band. Same inputs, same seed, same range.
+``typical`` is the exact sum of ``sums``; ``low`` and ``high`` are the 10 and 90 % marks of the seeded sample of ``sample``.
+Same inputs, same seed, same range.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from functools import lru_cache
-from random import Random
 
-VERSION = "2026-11-1"
-SAMPLES = 400
-TEN_PERCENT_MARK = 1.2815515655446004  # of the standard normal distribution
-ZERO = Decimal(0)
-ONE = Decimal(1)
+from .inputs import ONE, ZERO, Band, Gate, Inputs, Route, Term, cents, summed
+from .sample import ROUTES, SAMPLES, Ranges, ranges
+from .sums import terms_of
 
-# What comes in under "I do not know", by origin: chemistry -> share of mass.
-# :source: our assumption from what the catalogue's packs of each kind hold; to be replaced by settled lots
-PRIORS: Mapping[str, Mapping[str, Decimal]] = {
-    "SCOOTER": {"LFP": Decimal("0.45"), "NMC532": Decimal("0.40"), "NMC811": Decimal("0.15")},
-    "RICKSHAW": {"LFP": Decimal("0.85"), "NMC532": Decimal("0.15")},
-    "CAR": {
-        "NMC622": Decimal("0.35"),
-        "LFP": Decimal("0.30"),
-        "NMC111": Decimal("0.15"),
-        "LMO": Decimal("0.12"),
-        "NCA": Decimal("0.08"),
-    },
-    "STARTER": {"PBA": ONE},
-    "BUS": {"LFP": Decimal("0.9"), "NMC532": Decimal("0.1")},
-    "HOME": {"LFP": Decimal("0.75"), "NMC532": Decimal("0.25")},
-    "TELECOM": {"LFP": Decimal("0.9"), "NMC532": Decimal("0.1")},
-    "DEVICE": {"LCO": Decimal("0.7"), "NMC532": Decimal("0.3")},
-    "TOOL": {"NMC532": Decimal("0.55"), "NCA": Decimal("0.30"), "NICD": Decimal("0.15")},
-    "MIXED": {"LI_UNKNOWN": ONE},
-}
+VERSION = "2026-11-2"
+
+CLOSE = Decimal("0.05")
+"""A better use that pays at most this share less than the best is the one we name.
+
+:source: our own rule, after the waste hierarchy of the EU's Directive 2008/98/EC, article 4
+"""
+
 GRADES = ((Decimal("0.9"), "A"), (Decimal("0.8"), "B"), (Decimal("0.7"), "C"))
 
+QUINTILES = (
+    (Decimal("-1.4"), Decimal("0.2")),
+    (Decimal("-0.53"), Decimal("0.2")),
+    (ZERO, Decimal("0.2")),
+    (Decimal("0.53"), Decimal("0.2")),
+    (Decimal("1.4"), Decimal("0.2")),
+)
+"""Five outcomes of a measurement, each as likely: how many standard deviations off, and how likely."""
 
-class Route(StrEnum):
-    """What becomes of the lot."""
+ONE_DEVIATION = Decimal("0.7803")
+"""Of the distance from the middle of a band to its 10 or 90 % mark."""
 
-    REPURPOSE = "REPURPOSE"
-    RECYCLE = "RECYCLE"
+CLAIM_SPREAD = Decimal("0.02")
+"""What a capacity test leaves open of a pack's health, at the 10 and 90 % marks.
+
+:source: our assumption, from the accuracy of battery testers (1 % of current, and temperature)
+"""
+
+
+class Because(StrEnum):
+    """Why a route is the one we name."""
+
+    ONLY_ONE = "only_one"
+    PAYS_MOST = "pays_most"
+    KEEPS_MORE = "keeps_more"
+    COSTS_LEAST = "costs_least"
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """Something that is not known exactly: its 10, 50 and 90 % marks."""
+class RouteWorth:
+    """One route of a lot: what it pays in USD, what it keeps in use, what it spares the air; or what bars it."""
 
+    route: Route
     low: Decimal
     typical: Decimal
     high: Decimal
-
-    def __post_init__(self) -> None:
-        if not self.low <= self.typical <= self.high:
-            raise ValueError("A band goes from low through typical to high.")
-
-    @classmethod
-    def around(cls, typical: Decimal, spread: Decimal) -> "Band":
-        """Return the band of a value that is right within a share of itself."""
-        return cls(typical * max(ZERO, 1 - spread), typical, typical * (1 + spread))
+    kept_kwh: Decimal
+    avoided_co2_kg: Decimal
+    barred: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Metal:
-    """One paid metal of a chemistry, with the quote that pays it."""
+class EvidenceWorth:
+    """What one missing piece of evidence is expected to do to the range, in USD.
 
-    material: str
-    content: Band
-    payable: Band
-    usd_per_kg: Band
-    source: str
-    quoted_on: str
-    by_the_point: Decimal | None = None
-    """Kg of black mass in a kg of packs, for lithium that is paid by the point; else nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Makeup:
-    """One chemistry that the lot may be, and how likely."""
-
-    chemistry: str
-    share: Decimal
-    metals: tuple[Metal, ...]
-    treatment_usd_per_kg: Band
-
-
-@dataclass(frozen=True, slots=True)
-class SecondLife:
-    """What a healthy lot may be worth whole. Only for lots that pass the gates."""
-
-    energy_kwh: Decimal
-    health: Decimal
-    grade: str
-    usd_per_kwh: Band
-    testing_usd_per_kwh: Decimal
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Everything that a valuation is computed from."""
-
-    mass_kg: Band
-    makeups: tuple[Makeup, ...]
-    shredding_loss: Band
-    freight_usd_per_kg: Band
-    damage_cut: Decimal = ZERO
-    second_life: SecondLife | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One line of the sum, in US dollars: what, how much, and who says so."""
+    ``raises_low_from`` and ``_to``: the middle half of what the low end may move by. ``narrows``: the share of the
+    range that is expected to go, from 0 to 1. ``raises_typical``: the mean of what the typical value may move by.
+    """
 
     code: str
-    usd: Decimal
-    material: str = ""
-    source: str = ""
-    on: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
+    raises_low_from: Decimal
+    raises_low_to: Decimal
+    raises_typical: Decimal
+    narrows: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """The range in US dollars, the better route, and the sum of the typical value."""
+    """The range in US dollars by the route that we name, the sum of its typical value, and all that it was weighed against."""
 
     low: Decimal
     typical: Decimal
     high: Decimal
     route: Route
+    because: Because
     terms: tuple[Term, ...]
+    routes: tuple[RouteWorth, ...]
+    evidence: tuple[EvidenceWorth, ...]
 
 
-def prior(origin: str, *, only_lithium: bool = False) -> Mapping[str, Decimal]:
-    """Return what a lot of this origin usually is: chemistry -> share, together one.
+def value(inputs: Inputs, *, seed: int = 1, samples: int = SAMPLES) -> Worth:
+    """Return what a lot is worth. A lot may be worth less than nothing: then it costs money to be rid of.
 
-    >>> prior("BUS")
-    {'LFP': Decimal('0.9'), 'NMC532': Decimal('0.1')}
+    :param seed: draws the sample; the same seed gives the same range
     """
-    shares = PRIORS.get(origin, PRIORS["MIXED"])
-    if only_lithium:
-        lithium = {code: share for code, share in shares.items() if code not in ("PBA", "NICD")}
-        whole = sum(lithium.values(), ZERO)
-        if not lithium:
-            return PRIORS["MIXED"]
-        return {code: share / whole for code, share in lithium.items()}
-    return shares
+    (worth,) = value_many([inputs], seed=seed, samples=samples)
+    return worth
+
+
+def value_many(
+    lots: Sequence[Inputs], *, seed: int = 1, samples: int = SAMPLES, evidence: bool = True
+) -> list[Worth]:
+    """Return what many lots are worth, each as ``value`` would say, at a small part of its cost.
+
+    :param evidence: off: leave out what more evidence would tell, which is most of the work
+    """
+    found = ranges(lots, seed=seed, samples=samples)
+    asked = [_questions(lot) if evidence else [] for lot in lots]
+    outcomes = [outcome for questions in asked for _code, cases in questions for outcome in cases]
+    told = ranges([case for case, _share in outcomes], seed=seed, samples=samples)
+    at = 0
+    worths = []
+    for place, lot in enumerate(lots):
+        worth = _worth(lot, found, place)
+        answers = []
+        for code, cases in asked[place]:
+            answers.append(_told(code, cases, told, at, worth))
+            at += len(cases)
+        worths.append(replace(worth, evidence=tuple(answers)))
+    return worths
 
 
 def grade_of(health: Decimal) -> str | None:
@@ -194,179 +167,178 @@ def rough(amount: Decimal, *, digits: int = 3) -> Decimal:
     return Decimal(f"{amount.quantize(step, rounding=ROUND_HALF_EVEN):f}")
 
 
-def value(inputs: Inputs, *, seed: int = 1, samples: int = SAMPLES) -> Worth:
-    """Return what a lot is worth by the better of recycling and second life.
+def barred(inputs: Inputs, route: Route) -> tuple[Gate, ...]:
+    """Return what keeps a lot from a route; nothing keeps one from recycling or, at worst, the furnace."""
+    if route in (Route.RECYCLE, Route.RECOVER):
+        return ()
+    pack = inputs.pack
+    if pack is None:
+        return (Gate.CHEMISTRY_UNKNOWN,)
+    gates = [*pack.barred]
+    if route is Route.REUSE:
+        gates += [gate for gate in pack.reuse_barred if gate not in gates]
+    if pack.health is None:
+        gates.append(Gate.NOT_TESTED)
+    else:
+        least = pack.reuse_health if route is Route.REUSE else pack.least_health
+        if pack.health.typical < least:
+            gates.append(Gate.TOO_WEAK)
+    return tuple(gates)
 
-    Typical values decide the route. A lot may be worth less than nothing: then it costs money to be rid of.
 
-    :param seed: draws the sample; the same seed gives the same range
-    :raises ValueError: if the shares of the chemistries do not make one
+def chosen(routes: Sequence[RouteWorth]) -> tuple[RouteWorth, Because]:
+    """Return the route to name, and why: what pays most, or a better use that pays about as much.
+
+    :param routes: in the order of the waste hierarchy, best use first; at least one is not barred
     """
-    if abs(sum((makeup.share for makeup in inputs.makeups), ZERO) - 1) > Decimal("0.001"):
-        raise ValueError("The shares of the chemistries make one.")
-    recycling = recycling_terms(inputs)
-    best, route = recycling, Route.RECYCLE
-    if inputs.second_life is not None:
-        whole = second_life_terms(inputs, inputs.second_life)
-        if _sum(whole) > _sum(recycling):
-            best, route = whole, Route.REPURPOSE
-    typical = _sum(best)
-    drawn = (
-        _recycling_sample(inputs, seed, samples)
-        if route is Route.RECYCLE or inputs.second_life is None
-        else _second_life_sample(inputs, inputs.second_life, seed, samples)
-    )
-    low, high = (_cents(Decimal(mark)) for mark in _marks(drawn))
-    return Worth(min(low, typical), typical, max(high, typical), route, tuple(best))
+    open_ones = [route for route in routes if not route.barred]
+    best = max(open_ones, key=lambda route: route.typical)
+    near = best.typical - CLOSE * abs(best.typical)
+    for route in open_ones:
+        if route is best:
+            break
+        if route.typical >= near:
+            return route, Because.KEEPS_MORE
+    if best.typical < 0:
+        return best, Because.COSTS_LEAST
+    others = [route for route in open_ones if route.route is not Route.RECOVER]
+    return best, Because.PAYS_MOST if len(others) > 1 else Because.ONLY_ONE
 
 
-def recycling_terms(inputs: Inputs) -> list[Term]:
-    """Return the sum of the recycling value, term by term, at the typical inputs."""
-    mass = inputs.mass_kg.typical
-    kept = 1 - inputs.shredding_loss.typical
-    paid: dict[str, list[tuple[Decimal, Makeup, Metal]]] = {}
-    for makeup in inputs.makeups:
-        for metal in makeup.metals:
-            usd = (
-                mass
-                * makeup.share
-                * metal.content.typical
-                * kept
-                * metal.payable.typical
-                * metal.usd_per_kg.typical
+def _worth(lot: Inputs, found: Ranges, place: int) -> Worth:
+    sums: dict[Route, list[Term]] = {}
+    routes = []
+    for column, route in enumerate(ROUTES):
+        gates = barred(lot, route)
+        if gates:
+            routes.append(RouteWorth(route, ZERO, ZERO, ZERO, ZERO, ZERO, gates))
+            continue
+        sums[route] = terms_of(lot, route)
+        typical = summed(sums[route])
+        routes.append(
+            RouteWorth(
+                route,
+                min(typical, cents(Decimal(float(found.low[place, column])))),
+                typical,
+                max(typical, cents(Decimal(float(found.high[place, column])))),
+                *_kept(lot, route),
             )
-            paid.setdefault(metal.material, []).append((usd, makeup, metal))
-    terms = [_metal_term(material, found, mass) for material, found in paid.items()]
-    terms.sort(key=lambda term: -term.usd)
-    gross = _sum(terms)
-    if inputs.damage_cut and gross > 0:
-        share = f"{inputs.damage_cut.normalize():f}"
-        terms.append(Term("damage", _cents(-gross * inputs.damage_cut), facts={"share": share}))
-    treatment = sum(
-        (mass * makeup.share * makeup.treatment_usd_per_kg.typical for makeup in inputs.makeups),
-        ZERO,
+        )
+    named, because = chosen(routes)
+    return Worth(
+        named.low,
+        named.typical,
+        named.high,
+        named.route,
+        because,
+        tuple(sums[named.route]),
+        tuple(routes),
+        (),
     )
-    terms.append(Term("treatment", _cents(-treatment)))
-    terms.append(Term("freight", _cents(-mass * inputs.freight_usd_per_kg.typical)))
-    return terms
 
 
-def second_life_terms(inputs: Inputs, pack: SecondLife) -> list[Term]:
-    """Return the sum of the second-life value, term by term, at the typical inputs."""
+def _kept(lot: Inputs, route: Route) -> tuple[Decimal, Decimal]:
+    """Return the kWh that a route keeps in use, and the kg of CO2 equivalent that it avoids, the way taken off."""
+    mass = lot.mass_kg.typical
+    way = mass * lot.trip.km.typical * lot.trip.co2_kg_per_tkm / 1000
+    kept, avoided = ZERO, ZERO
+    if route is Route.RECYCLE:
+        for makeup in lot.makeups:
+            avoided += mass * makeup.share * makeup.recipe.avoided_kg_per_kg.typical
+    elif route is not Route.RECOVER and lot.pack is not None and lot.pack.health is not None:
+        kept = lot.pack.energy_kwh.typical * lot.pack.health.typical
+        avoided = kept * lot.pack.made_kg_per_kwh.typical * lot.pack.displaces
+    return kept.quantize(Decimal("0.001")), (avoided - way).quantize(Decimal("0.1"))
+
+
+Outcomes = list[tuple[Inputs, Decimal]]
+
+
+def _questions(lot: Inputs) -> list[tuple[str, Outcomes]]:
+    """Return the evidence that is missing, each with what it may turn out to say, and how likely that is."""
+    questions: list[tuple[str, Outcomes]] = []
+    if len(lot.makeups) > 1:
+        kinds = [
+            (replace(lot, makeups=(replace(kind, share=ONE),)), kind.share) for kind in lot.makeups
+        ]
+        questions.append(("label", kinds))
+    if lot.mass_when_weighed is not None:
+        questions.append(
+            (
+                "scale",
+                [
+                    (replace(lot, mass_kg=Band.around(kg, lot.mass_when_weighed)), share)
+                    for kg, share in _five(lot.mass_kg)
+                    if kg > 0
+                ],
+            )
+        )
+    pack = lot.pack
+    if pack is not None and not pack.barred and not (pack.health and pack.is_tested):
+        questions.append(
+            (
+                "capacity_test",
+                [
+                    (replace(lot, pack=replace(pack, health=_tested(health))), share)
+                    for health, share in _five(pack.health or pack.presumed_health)
+                ],
+            )
+        )
+    return questions
+
+
+def _five(band: Band) -> list[tuple[Decimal, Decimal]]:
+    """Return five values that a measurement of something may give, each as likely."""
     return [
-        Term(
-            "second_life",
-            _cents(pack.energy_kwh * pack.usd_per_kwh.typical),
-            source=pack.source,
-            facts={
-                "grade": pack.grade,
-                "kwh": f"{pack.energy_kwh.normalize():f}",
-                "usd_per_kwh": f"{pack.usd_per_kwh.typical.normalize():f}",
-            },
-        ),
-        Term("testing", _cents(-pack.energy_kwh * pack.testing_usd_per_kwh)),
-        Term("freight", _cents(-inputs.mass_kg.typical * inputs.freight_usd_per_kg.typical)),
+        (
+            band.typical
+            + off
+            * ONE_DEVIATION
+            * (band.high - band.typical if off > 0 else band.typical - band.low),
+            share,
+        )
+        for off, share in QUINTILES
     ]
 
 
-def lithium_point_usd(metal: Metal) -> Decimal:
-    """Return what one percent of lithium in a tonne of black mass is paid: 10 kg of it, at its payable."""
-    return 10 * metal.payable.typical * metal.usd_per_kg.typical
-
-
-def _metal_term(
-    material: str, found: Sequence[tuple[Decimal, Makeup, Metal]], mass: Decimal
-) -> Term:
-    usd = sum((part for part, _makeup, _metal in found), ZERO)
-    metal = found[0][2]
-    contained = sum(
-        (mass * makeup.share * each.content.typical for _usd, makeup, each in found), ZERO
+def _tested(health: Decimal) -> Band:
+    return Band(
+        max(ZERO, health - CLAIM_SPREAD), max(ZERO, health), max(ZERO, health) + CLAIM_SPREAD
     )
-    facts = {
-        "kg": f"{contained.quantize(Decimal('0.001')):f}",
-        "payable": f"{metal.payable.typical.normalize():f}",
-        "usd_per_kg": f"{metal.usd_per_kg.typical.quantize(Decimal('0.01')):f}",
-    }
-    if metal.by_the_point and len(found) == 1:
-        points = 100 * metal.content.typical / metal.by_the_point
-        facts["points"] = f"{points.quantize(Decimal('0.01')):f}"
-        facts["usd_per_point"] = f"{lithium_point_usd(metal).quantize(Decimal('0.01')):f}"
-    return Term("metal", _cents(usd), material, metal.source, metal.quoted_on, facts)
 
 
-def _recycling_sample(inputs: Inputs, seed: int, samples: int) -> list[float]:
-    mass = _draw(inputs.mass_kg, "mass", seed, samples)
-    loss = _draw(inputs.shredding_loss, "loss", seed, samples)
-    freight = _draw(inputs.freight_usd_per_kg, "freight", seed, samples)
-    kept = 1 - float(inputs.damage_cut)
-    per_kg = [_per_kg_sample(makeup, loss, kept, seed, samples) for makeup in inputs.makeups]
-    chosen = _which(tuple(makeup.share for makeup in inputs.makeups), seed, samples)
-    return [mass[n] * (per_kg[chosen[n]][n] - freight[n]) for n in range(samples)]
+def _told(code: str, cases: Outcomes, told: Ranges, at: int, now: Worth) -> EvidenceWorth:
+    """Return what a piece of evidence is expected to do, from the ranges that its outcomes would leave."""
+    whole = sum((share for _case, share in cases), ZERO)
+    moves: list[tuple[Decimal, Decimal]] = []
+    width = mean = ZERO
+    for place, (case, share) in enumerate(cases, start=at):
+        weight = share / whole
+        typicals = told.typical[place]
+        open_ones = [n for n, route in enumerate(ROUTES) if not barred(case, route)]
+        best = max(open_ones, key=lambda n: float(typicals[n]))
+        low, typical, high = (
+            Decimal(float(column[place, best])) for column in (told.low, told.typical, told.high)
+        )
+        moves.append((low - now.low, weight))
+        width += weight * (high - low)
+        mean += weight * (typical - now.typical)
+    moves.sort()
+    before = now.high - now.low
+    narrows = ZERO if before <= 0 else max(ZERO, 1 - width / before)
+    return EvidenceWorth(
+        code,
+        cents(_mark(moves, Decimal("0.25"))),
+        cents(_mark(moves, Decimal("0.75"))),
+        cents(mean),
+        narrows.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN),
+    )
 
 
-def _per_kg_sample(
-    makeup: Makeup, loss: Sequence[float], kept: float, seed: int, samples: int
-) -> list[float]:
-    gross = [0.0] * samples
-    for metal in makeup.metals:
-        content = _draw(metal.content, f"content {metal.material}", seed, samples)
-        payable = _draw(metal.payable, f"payable {metal.material}", seed, samples)
-        quote = _draw(metal.usd_per_kg, f"quote {metal.material}", seed, samples)
-        for n in range(samples):
-            gross[n] += content[n] * min(payable[n], 1.0) * quote[n]
-    treatment = _draw(makeup.treatment_usd_per_kg, "treatment", seed, samples)
-    return [gross[n] * (1 - min(loss[n], 1.0)) * kept - treatment[n] for n in range(samples)]
-
-
-def _second_life_sample(inputs: Inputs, pack: SecondLife, seed: int, samples: int) -> list[float]:
-    price = _draw(pack.usd_per_kwh, "second life", seed, samples)
-    mass = _draw(inputs.mass_kg, "mass", seed, samples)
-    freight = _draw(inputs.freight_usd_per_kg, "freight", seed, samples)
-    energy, testing = float(pack.energy_kwh), float(pack.testing_usd_per_kwh)
-    return [energy * (price[n] - testing) - mass[n] * freight[n] for n in range(samples)]
-
-
-def _draw(band: Band, name: str, seed: int, samples: int) -> list[float]:
-    typical = float(band.typical)
-    below = float(band.typical - band.low) / TEN_PERCENT_MARK
-    above = float(band.high - band.typical) / TEN_PERCENT_MARK
-    return [
-        max(0.0, typical + z * (above if z > 0 else below)) for z in _normals(name, seed, samples)
-    ]
-
-
-@lru_cache(maxsize=256)
-def _normals(name: str, seed: int, samples: int) -> tuple[float, ...]:
-    """Return the draws of one input. The same for every lot, so that two lots differ by their facts only."""
-    source = Random(f"{seed} {name}")  # noqa: S311 - a sample, not a secret
-    half = [source.gauss(0, 1) for _n in range(samples // 2)]
-    drawn = [*half, *(-z for z in half)]  # antithetic: the middle lies in the middle
-    source.shuffle(drawn)
-    return tuple(drawn)
-
-
-@lru_cache(maxsize=256)
-def _which(shares: tuple[Decimal, ...], seed: int, samples: int) -> tuple[int, ...]:
-    """Return which chemistry each sample is, in exact proportion to the shares."""
-    chosen: list[int] = []
-    reached = 0.0
-    for at, share in enumerate(shares):
-        reached += float(share)
-        chosen += [at] * (round(reached * samples) - len(chosen))
-    chosen += [len(shares) - 1] * (samples - len(chosen))
-    Random(f"{seed} chemistry").shuffle(chosen)  # noqa: S311 - a sample, not a secret
-    return tuple(chosen[:samples])
-
-
-def _marks(drawn: Sequence[float]) -> tuple[float, float]:
-    in_order = sorted(drawn)
-    last = len(in_order) - 1
-    return in_order[round(0.1 * last)], in_order[round(0.9 * last)]
-
-
-def _sum(terms: Sequence[Term]) -> Decimal:
-    return sum((term.usd for term in terms), ZERO)
-
-
-def _cents(usd: Decimal) -> Decimal:
-    return usd.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)
+def _mark(weighted: Sequence[tuple[Decimal, Decimal]], share: Decimal) -> Decimal:
+    reached = ZERO
+    for amount, weight in weighted:
+        reached += weight
+        if reached >= share:
+            return amount
+    return weighted[-1][0]

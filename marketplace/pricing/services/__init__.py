@@ -7,9 +7,11 @@ from .valuations import (
     VALUED,
     ask_for_price,
     keep_valuation,
+    keep_valuations,
     price_lot,
     revalue_all,
     value_lot,
+    value_lots,
 )
 
 __all__ = [
@@ -18,9 +20,11 @@ __all__ = [
     "VALUED",
     "ask_for_price",
     "keep_valuation",
+    "keep_valuations",
     "note_settled_price",
     "price_lot",
     "publish_index",
     "revalue_all",
     "value_lot",
+    "value_lots",
 ]

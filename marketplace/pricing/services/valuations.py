@@ -1,6 +1,6 @@
-"""Value lots, keep every valuation, and value anew what changed."""
+"""Value lots: one when its evidence changes, all of them when prices do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,25 +20,22 @@ from marketplace.reference.queries import RateMissing, rate_per_usd
 
 PRICE_LOT = "pricing.price_lot"
 SEED = 1
-VALUED = (
-    Lot.Status.SUBMITTED,
-    Lot.Status.PRICED,
-    Lot.Status.SCHEDULED,
-    Lot.Status.OPEN,
-    Lot.Status.UNSOLD,
-)
-"""While a price may still change somebody's mind."""
+VALUED = (Lot.Status.SUBMITTED, Lot.Status.PRICED, Lot.Status.UNSOLD, Lot.Status.SCHEDULED)
+"""Lots whose price may still change somebody's mind."""
+
+NEWS = Decimal("0.1")
+"""A typical value that moved by this share at night is told to the seller; less is only kept."""
+
+CHUNK = 500
+"""Valuations that are kept in one statement."""
 
 
 @transaction.atomic
 def ask_for_price(lot: Lot, *, now: datetime, because: str = "evidence") -> None:
-    """Queue the valuation of a lot, once for each version of its evidence and each reason.
-
-    :param because: "evidence", or the day whose quotes are to be used
-    """
+    """Queue the valuation of a lot. Asking twice for the same evidence on one day queues it once."""
     enqueue(
         PRICE_LOT,
-        {"lot": lot.pk, "evidence_version": lot.evidence_version, "on": now.date().isoformat()},
+        {"lot": lot.pk, "on": now.date().isoformat()},
         now=now,
         dedupe_key=f"price:{lot.pk}:{lot.evidence_version}:{because}",
     )
@@ -46,44 +43,25 @@ def ask_for_price(lot: Lot, *, now: datetime, because: str = "evidence") -> None
 
 def value_lot(lot: Lot, *, market: queries.Market) -> Valuation | None:
     """Return an unsaved valuation of a lot at the prices of a day; nothing if there is nothing to value."""
-    if lot.status not in VALUED or lot.mass_kg is None:
-        return None
-    inputs = queries.inputs_of(lot, market)
-    flags = queries.flags_of(lot, inputs, market)
-    currency = lot.seller.currency
-    try:
-        per_usd = rate_per_usd(currency, market.on)
-    except RateMissing:
-        currency, per_usd = "USD", Decimal(1)
-        flags.append({"code": "no_rate"})
-    worth = rules.value(inputs, seed=SEED)
-    facts = {
-        "lot": lot.pk,
-        "evidence_version": lot.evidence_version,
-        "currency": currency,
-        "per_usd": str(per_usd.normalize()),
-        "seed": SEED,
-        "samples": rules.SAMPLES,
-        "method": "typical: exact sum; low and high: 10 and 90 % marks of a seeded sample",
-        "rules_version": rules.VERSION,
-        "inputs": _plain(asdict(inputs)),
-    }
-    terms = [_term(term, per_usd, currency) for term in worth.terms]
-    typical = sum((Decimal(term["amount"]) for term in terms), Decimal(0))
-    return Valuation(
-        lot=lot,
-        inputs_hash=queries.fingerprint(facts),
-        currency=currency,
-        low=min(typical, payable(worth.low * per_usd, currency)),
-        typical=typical,
-        high=max(typical, payable(worth.high * per_usd, currency)),
-        route=worth.route.value,
-        terms=terms,
-        inputs=facts,
-        flags=flags,
-        quotes_on=queries.oldest_quote_on(inputs, market),
-        rules_version=rules.VERSION,
+    return next(iter(value_lots([lot], market=market)), None)
+
+
+def value_lots(lots: Sequence[Lot], *, market: queries.Market) -> list[Valuation]:
+    """Return unsaved valuations of those lots that have something to value, in one go."""
+    able = [lot for lot in lots if lot.status in VALUED and lot.mass_kg is not None]
+    known = queries.facts_of_lots(able, market)
+    inputs = [queries.inputs_of(facts, market) for facts in known]
+    korean = [queries.by_the_other_convention(facts, market) for facts in known]
+    worths = rules.value_many(inputs, seed=SEED)
+    compared = iter(
+        rules.value_many([each for each in korean if each is not None], seed=SEED, evidence=False)
     )
+    others = [None if each is None else next(compared) for each in korean]
+    rates: dict[str, Decimal | None] = {}
+    return [
+        _valuation(lot, facts, asked, worth, other, market, rates)
+        for lot, facts, asked, worth, other in zip(able, known, inputs, worths, others, strict=True)
+    ]
 
 
 def price_lot(lot_id: int, *, on: date) -> Callable[[datetime], None] | None:
@@ -125,16 +103,137 @@ def keep_valuation(found: Valuation, *, now: datetime) -> Valuation | None:
     return kept
 
 
-@transaction.atomic
-def revalue_all(*, now: datetime) -> int:
-    """Queue a valuation of every lot whose price may still change somebody's mind, at today's quotes.
+def revalue_all(*, on: date) -> Callable[[datetime], None]:
+    """Value every lot whose price may still change somebody's mind at the quotes of a day, outside any transaction.
 
-    Return how many. Lots for which nothing changed keep the valuation they have.
+    Return what keeps the answers: all in one transaction. A lot that changed meanwhile is left to the job of its new
+    evidence. Lots for which nothing changed keep the valuation they have.
     """
-    lots = Lot.objects.filter(status__in=VALUED).only("pk", "evidence_version")
-    for lot in lots.order_by("pk"):
-        ask_for_price(lot, now=now, because=now.date().isoformat())
-    return len(lots)
+    lots = list(
+        Lot.objects.filter(status__in=VALUED)
+        .select_related("seller", "chemistry")
+        .prefetch_related("identifiers", "passports")
+        .order_by("pk")
+    )
+    found = value_lots(lots, market=queries.market_on(on))
+
+    def finish(now: datetime) -> None:
+        for start in range(0, len(found), CHUNK):
+            keep_valuations(found[start : start + CHUNK], now=now)
+
+    return finish
+
+
+@transaction.atomic
+def keep_valuations(found: Sequence[Valuation], *, now: datetime) -> int:
+    """Keep what is new among many valuations, and tell sellers of what moved. Return how many were kept.
+
+    Lots in work elsewhere at this moment are waited for in the order of their keys.
+    """
+    locked = {
+        lot.pk: lot
+        for lot in Lot.objects.filter(pk__in=[each.lot_id for each in found])
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+    }
+    before = {
+        each.lot_id: each
+        for each in Valuation.objects.filter(lot__in=locked)
+        .order_by("lot_id", "-valued_at", "-pk")
+        .distinct("lot_id")
+    }
+    same = set(
+        Valuation.objects.filter(
+            lot__in=locked, inputs_hash__in=[each.inputs_hash for each in found]
+        ).values_list("lot_id", "inputs_hash")
+    )
+    fresh = []
+    for each in found:
+        lot = locked[each.lot_id]
+        if lot.evidence_version != each.inputs["evidence_version"] or lot.status not in VALUED:
+            continue
+        if (lot.pk, each.inputs_hash) not in same:
+            each.valued_at = now
+            fresh.append(each)
+    for each in Valuation.objects.bulk_create(fresh):
+        lot = locked[each.lot_id]
+        if lot.status == Lot.Status.SUBMITTED:
+            mark_priced(lot, by=SYSTEM, now=now)
+        if _is_news(each, before.get(each.lot_id)):
+            record(LotValued(lot_id=lot.pk, valuation_id=each.pk), by=SYSTEM, at=now)
+    return len(fresh)
+
+
+def _is_news(now: Valuation, before: Valuation | None) -> bool:
+    if before is None or before.currency != now.currency or before.route != now.route:
+        return True
+    return abs(now.typical - before.typical) > NEWS * abs(before.typical)
+
+
+def _valuation(
+    lot: Lot,
+    known: queries.Facts,
+    inputs: rules.Inputs,
+    worth: rules.Worth,
+    other: rules.Worth | None,
+    market: queries.Market,
+    rates: dict[str, Decimal | None],
+) -> Valuation:
+    flags = queries.flags_of(known, inputs, market)
+    currency = lot.seller.currency
+    if currency not in rates:
+        rates[currency] = _rate(currency, market.on)
+    per_usd = rates[currency]
+    if per_usd is None:
+        currency, per_usd = "USD", Decimal(1)
+        flags.append({"code": "no_rate"})
+    facts = {
+        "lot": lot.pk,
+        "evidence_version": lot.evidence_version,
+        "currency": currency,
+        "per_usd": str(per_usd.normalize()),
+        "seed": SEED,
+        "samples": rules.SAMPLES,
+        "convention": str(queries.HOUSE),
+        "method": "typical: exact sum; low and high: 10 and 90 % marks of a seeded sample",
+        "rules_version": rules.VERSION,
+        "inputs": _plain(asdict(inputs)),
+    }
+    terms = [_term(term, per_usd, currency) for term in worth.terms]
+    typical = sum((Decimal(term["amount"]) for term in terms), Decimal(0))
+    return Valuation(
+        lot=lot,
+        inputs_hash=queries.fingerprint(facts),
+        currency=currency,
+        low=min(typical, payable(worth.low * per_usd, currency)),
+        typical=typical,
+        high=max(typical, payable(worth.high * per_usd, currency)),
+        route=worth.route.value,
+        because=worth.because.value,
+        terms=terms,
+        routes=[_route(route, per_usd, currency) for route in worth.routes],
+        evidence=[_evidence(each, per_usd, currency) for each in worth.evidence],
+        other_convention=None
+        if other is None
+        else {
+            "convention": "KOREA",
+            **{
+                mark: str(payable(getattr(other, mark) * per_usd, currency))
+                for mark in ("low", "typical", "high")
+            },
+        },
+        inputs=facts,
+        flags=flags,
+        quotes_on=queries.oldest_quote_on(inputs, market),
+        rules_version=rules.VERSION,
+    )
+
+
+def _rate(currency: str, on: date) -> Decimal | None:
+    try:
+        return rate_per_usd(currency, on)
+    except RateMissing:
+        return None
 
 
 def _term(term: rules.Term, per_usd: Decimal, currency: str) -> dict[str, Any]:
@@ -146,6 +245,30 @@ def _term(term: rules.Term, per_usd: Decimal, currency: str) -> dict[str, Any]:
         "source": term.source,
         "on": term.on,
         "facts": dict(term.facts),
+    }
+
+
+def _route(route: rules.RouteWorth, per_usd: Decimal, currency: str) -> dict[str, Any]:
+    if route.barred:
+        return {"route": route.route.value, "barred": [gate.value for gate in route.barred]}
+    return {
+        "route": route.route.value,
+        "barred": [],
+        "low": str(payable(route.low * per_usd, currency)),
+        "typical": str(payable(route.typical * per_usd, currency)),
+        "high": str(payable(route.high * per_usd, currency)),
+        "kept_kwh": f"{route.kept_kwh.normalize():f}",
+        "avoided_co2_kg": f"{route.avoided_co2_kg.normalize():f}",
+    }
+
+
+def _evidence(each: rules.EvidenceWorth, per_usd: Decimal, currency: str) -> dict[str, Any]:
+    return {
+        "code": each.code,
+        "raises_low_from": str(payable(each.raises_low_from * per_usd, currency)),
+        "raises_low_to": str(payable(each.raises_low_to * per_usd, currency)),
+        "raises_typical": str(payable(each.raises_typical * per_usd, currency)),
+        "narrows": str(each.narrows),
     }
 
 
