@@ -1,11 +1,13 @@
 """What other rooms, and the questions of the intake, ask about lots."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Sum
 from PIL import Image
 
 from marketplace.reference.models import Chemistry, PackModel
@@ -142,15 +144,14 @@ def grader_scores(also: Iterable[Check] = ()) -> list[GraderScore]:
     )
     rows = (
         HealthClaim.objects.filter(Exists(found), basis__in=health_rules.BASES)
-        .annotate(seller_id=F("lot__seller_id"))
-        .select_related("tested_by")
+        .select_related("lot", "tested_by")
         .order_by("added_at", "pk")
     )
     claimed: dict[tuple[int, str, str], HealthClaim] = {}
     seen: dict[tuple[int, str, str], HealthClaim] = {}
     for row in rows:
         if health_rules.believed(row.doubts):
-            newest = claimed if row.tested_by_id == row.seller_id else seen
+            newest = claimed if row.tested_by_id == row.lot.seller_id else seen
             newest[row.lot_id, row.basis, row.level] = row
     errors: dict[tuple[int, str, str], list[Decimal]] = defaultdict(list)
     for key, claim in claimed.items():
@@ -159,5 +160,8 @@ def grader_scores(also: Iterable[Check] = ()) -> list[GraderScore]:
             errors[who].append(claim.value - seen[key].value)
     for check in also:
         errors[check.organisation_id, check.name, check.what].append(check.error)
-    scores = [GraderScore(*who, health_rules.score(made)) for who, made in errors.items()]
+    scores = [
+        GraderScore(organisation_id, name, what, health_rules.score(made))
+        for (organisation_id, name, what), made in errors.items()
+    ]
     return sorted(scores, key=lambda one: (one.what, -one.score.checks, one.name))

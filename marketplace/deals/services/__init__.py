@@ -20,6 +20,7 @@ from .disputes import (
     propose,
 )
 from .ending import settle
+from .found import record_found_health, record_found_test
 from .inspection import (
     InspectionRefused,
     OutsideTolerance,
@@ -69,6 +70,8 @@ __all__ = [
     "part_accept",
     "propose",
     "propose_adjustment",
+    "record_found_health",
+    "record_found_test",
     "reject",
     "settle",
     "sign",

@@ -430,6 +430,8 @@ def _weakest(
     """Say how much a chain gives until its weakest cell is empty, if one was emptied."""
     if not run.cells or window is None or said.rated_ah is None or not claims:
         return ()
+    if said.tested == "WEAKEST_CELL":
+        return ()  # the file speaks of that cell alone
     low = window[0] / (said.cells_in_series or len(run.cells))
     inside = slice(chosen.first, chosen.last + 1)
     lowest = {cell: float(volts[inside].min()) for cell, volts in run.cells.items()}
