@@ -154,11 +154,45 @@ class TermOut(serializers.Serializer[Any]):
     quoted_on = serializers.DateField(source="on", allow_null=True)
 
 
+class RouteOut(serializers.Serializer[Any]):
+    """One use of the lot, in the lot's currency; without amounts if ``barred`` says what keeps it from it."""
+
+    route = serializers.ChoiceField(choices=Valuation.Route.choices)
+    barred = serializers.ListField(child=serializers.CharField())
+    low = serializers.CharField(required=False)
+    typical = serializers.CharField(required=False)
+    high = serializers.CharField(required=False)
+    kept_kwh = serializers.CharField(required=False)
+    avoided_co2_kg = serializers.CharField(required=False)
+
+
+class EvidenceOut(serializers.Serializer[Any]):
+    """Evidence that is missing, and what it is expected to do to the range."""
+
+    code = serializers.CharField()
+    raises_low_from = serializers.CharField()
+    raises_low_to = serializers.CharField()
+    raises_typical = serializers.CharField()
+    narrows = serializers.CharField()
+
+
+class OtherConventionOut(serializers.Serializer[Any]):
+    """What recycling would pay by the pricing convention that the value is not by."""
+
+    convention = serializers.CharField()
+    low = serializers.CharField()
+    typical = serializers.CharField()
+    high = serializers.CharField()
+
+
 class ValuationOut(serializers.ModelSerializer[Valuation]):
     """What a lot was thought to be worth: a range, and the sum that its typical value is."""
 
     terms = serializers.SerializerMethodField()
     flags = serializers.SerializerMethodField()
+    routes = RouteOut(many=True)
+    evidence = EvidenceOut(many=True)
+    other_convention = OtherConventionOut(allow_null=True)
 
     class Meta:
         model = Valuation
@@ -169,7 +203,11 @@ class ValuationOut(serializers.ModelSerializer[Valuation]):
             "typical",
             "high",
             "route",
+            "because",
             "terms",
+            "routes",
+            "evidence",
+            "other_convention",
             "flags",
             "quotes_on",
             "rules_version",

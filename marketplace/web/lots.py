@@ -18,9 +18,13 @@ from marketplace.compliance.queries import latest_classifications
 from marketplace.lots import queries, services
 from marketplace.lots.models import Lot
 from marketplace.pricing.queries import (
+    because,
+    evidence,
     explained,
     explained_flags,
     latest_valuation,
+    recycled_in_korea,
+    routes,
     with_latest_worth,
 )
 from marketplace.pricing.rules import rough
@@ -154,6 +158,7 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
     is_mine = request.actor.organisation_id == found.seller_id
     if found.status == Lot.Status.DRAFT and is_mine and status == 200:
         return go(request, "sell-step", found.pk, "check")
+    may_change = is_mine and found.status in services.EDITABLE
     valuation = latest_valuation(found)
     classifications = latest_classifications(found)
     context = {
@@ -163,7 +168,7 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
         "origin_icon": ORIGIN_ICONS.get(found.origin, "battery"),
         "country": Country.objects.visible_to(request.actor).filter(code=found.country).first(),
         "is_mine": is_mine,
-        "may_change": is_mine and found.status in services.EDITABLE,
+        "may_change": may_change,
         "may_withdraw": is_mine
         and found.status != Lot.Status.DRAFT
         and Lot.Status.WITHDRAWN in Lot.NEXT[Lot.Status(found.status)]
@@ -175,6 +180,10 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
         "valuation": valuation,
         "lines": explained(valuation) if valuation else [],
         "flags": explained_flags(valuation) if valuation else [],
+        "routes": routes(valuation) if valuation else [],
+        "korean": recycled_in_korea(valuation) if valuation else None,
+        "because": because(valuation) if valuation else "",
+        "evidence": evidence(valuation) if valuation and may_change else [],
         "rough": valuation.rough_range if valuation else (),
         "per_kg": rough(valuation.typical / found.mass_kg) if valuation and found.mass_kg else None,
         "road": next((row for row in classifications if row.mode == "ROAD"), None),

@@ -25,6 +25,7 @@ from .reading import (
     explained,
     explained_flags,
     latest_valuation,
+    recycled_in_korea,
     routes,
     with_latest_worth,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "market_on",
     "oldest_quote_on",
     "price_board",
+    "recycled_in_korea",
     "routes",
     "shares_of",
     "with_latest_worth",

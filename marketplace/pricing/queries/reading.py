@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.lots.models import Lot
 from marketplace.pricing.models import Valuation
+from marketplace.pricing.rules import rough
 from marketplace.reference.models import Material, Source
 
 
@@ -143,7 +144,7 @@ def _material(symbol: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RouteLine:
-    """One thing that may become of a lot, in the reader's language. Without amounts if something bars it."""
+    """One thing that may become of a lot, in the reader's language, in rough amounts; without any if something bars it."""
 
     name: str
     is_named: bool
@@ -200,9 +201,9 @@ def evidence(valuation: Valuation) -> list[EvidenceLine]:
         EvidenceLine(
             code=each["code"],
             name=EVIDENCE[each["code"]](),
-            low_from=Decimal(each["raises_low_from"]),
-            low_to=Decimal(each["raises_low_to"]),
-            typical=Decimal(each["raises_typical"]),
+            low_from=rough(Decimal(each["raises_low_from"]), digits=2),
+            low_to=rough(Decimal(each["raises_low_to"]), digits=2),
+            typical=rough(Decimal(each["raises_typical"]), digits=2),
             narrows=Decimal(each["narrows"]),
         )
         for each in valuation.evidence
@@ -239,5 +240,11 @@ GATES: dict[str, Callable[[], str]] = {
 }
 
 
+def recycled_in_korea(valuation: Valuation) -> Decimal | None:
+    """Return what recycling the lot would pay by Korean terms, roughly, where these are quoted."""
+    other = valuation.other_convention
+    return None if other is None else rough(Decimal(other["typical"]))
+
+
 def _amount(each: Mapping[str, Any], mark: str) -> Decimal | None:
-    return Decimal(each[mark]) if mark in each else None
+    return rough(Decimal(each[mark])) if mark in each else None

@@ -235,11 +235,18 @@ def _decimal(value: Any, places: int) -> str:
 
 @register.simple_tag
 def money(
-    amount: Decimal | int | None, currency: str, per: str = "", exact: bool = False
+    amount: Decimal | int | None,
+    currency: str,
+    per: str = "",
+    exact: bool = False,
+    signed: bool = False,
 ) -> SafeString:
+    """Write an amount. ``signed`` puts a plus before what is more than nothing."""
     if amount is None:
         return mark_safe("–")
     text = money_text(amount, currency, exact=exact)
+    if signed and amount > 0:
+        text = f"+{text}"
     if per:
         return format_html('<bdi class="nobreak">{}/{}</bdi>', text, per)
     return format_html('<bdi class="nobreak">{}</bdi>', text)
