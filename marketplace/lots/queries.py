@@ -53,7 +53,7 @@ def presumed_chemistry(lot: Lot) -> Chemistry:
 
 def unit_masses_kg(origin: str, chemistry: Chemistry | None) -> Sequence[Decimal]:
     """Return what single packs of an origin weigh, of one chemistry if the catalogue has it."""
-    packs = PackModel.objects.filter(kind__in=KINDS.get(origin, ()))
+    packs = PackModel.objects.coming_back().filter(kind__in=KINDS.get(origin, ()))
     if chemistry is not None:
         packs = packs.filter(chemistry=chemistry) or packs.filter(
             chemistry__family=chemistry.family

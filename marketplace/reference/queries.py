@@ -21,12 +21,14 @@ from .models import (
     EmissionFactor,
     LithiumPointQuote,
     MetalQuote,
+    PackModel,
     Parameter,
     PayableTerm,
     ReuseGate,
     SecondLifePrice,
 )
 
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2099  # between them a number is a year, not a part of a name
 POSITION_DECIMALS = 2  # about a kilometre: enough for freight, too coarse for a doorstep
 
 
@@ -307,6 +309,34 @@ def chemistry_prior(
 def chemistry_priors() -> tuple[ChemistryPrior, ...]:
     """Return every prior, for whoever values many lots at once."""
     return tuple(ChemistryPrior.objects.all())
+
+
+def packs_like(text: str, *, limit: int = 20) -> list[PackModel]:
+    """Return the packs of the catalogue in which every word of a text is found, without regard to accents and case.
+
+    A word is looked for in maker, model, kind and chemistry; a year between the first and the last year counts too.
+    Packs whose name begins with the text come first.
+    """
+    wanted = _plain(text.strip())
+    words = wanted.split()
+    if not words:
+        return []
+    packs = PackModel.objects.select_related("chemistry").order_by("maker", "model")
+    found = [pack for pack in packs if all(_is_in(word, pack) for word in words)]
+    found.sort(key=lambda pack: not _plain(str(pack)).startswith(wanted))
+    return found[:limit]
+
+
+def _is_in(word: str, pack: PackModel) -> bool:
+    kind = pack.chemistry
+    if word in _plain(f"{pack} {pack.get_kind_display()} {kind.code} {kind.letters} {kind.name}"):
+        return True
+    return (
+        word.isdecimal()
+        and pack.first_year is not None
+        and pack.first_year <= int(word) <= (pack.last_year or LATEST_YEAR)
+        and int(word) >= EARLIEST_YEAR
+    )
 
 
 def emission_factors() -> dict[str, Factor]:

@@ -1,5 +1,6 @@
 """What helps to judge a lot: priors, emissions, gates, lithium points and the two ways of paying for scrap."""
 
+import csv
 import shutil
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,7 @@ from marketplace.reference.models import (
     EmissionFactor,
     LithiumPointQuote,
     Origin,
+    PackModel,
     PayableTerm,
     ReuseGate,
     Source,
@@ -79,6 +81,78 @@ def test_shares_that_do_not_make_one_are_refused_and_nothing_is_written(db, tmp_
         services.load_reference(folder)
 
     assert not Source.objects.exists()
+
+
+# --- the catalogue of packs -----------------------------------------------------------------------
+
+
+def test_the_catalogue_knows_at_least_two_hundred_packs_of_every_kind(loaded):
+    assert PackModel.objects.count() >= 200
+    for kind in ("CAR", "TWO_WHEELER", "THREE_WHEELER", "BUS", "HOME", "TELECOM"):
+        assert PackModel.objects.filter(kind=kind).count() >= 20, kind
+
+
+def test_no_pack_holds_more_energy_than_its_chemistry_can(loaded):
+    for pack in PackModel.objects.select_related("chemistry"):
+        wh_per_kg = 1000 * pack.energy_kwh / pack.mass_kg
+        assert wh_per_kg <= pack.chemistry.cell_wh_per_kg * Decimal("1.4"), pack
+        assert wh_per_kg >= 12, pack
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("leaf", "Nissan Leaf ZE0"),
+        ("NISSAN 2017", "Nissan Leaf ZE0 30"),
+        ("citroen e-c3", "Citroën ë-C3 28"),
+        ("powerwall", "Tesla Powerwall 1 6.4"),
+        ("rickshaw lfp 105", "Generic e-rickshaw LFP 51 V 105 Ah"),
+        ("two-wheeler lead yadea", "Yadea graphene lead set 72 V 22 Ah"),
+    ],
+)
+def test_packs_are_found_by_words_years_and_kinds(loaded, text, found):
+    assert found in [str(pack) for pack in queries.packs_like(text)]
+
+
+def test_a_name_that_begins_with_the_text_comes_first_and_nothing_finds_nothing(loaded):
+    names = [str(pack) for pack in queries.packs_like("tesla model", limit=5)]
+
+    assert len(names) == 5
+    assert all(name.startswith("Tesla Model") for name in names)
+    assert queries.packs_like("  ") == []
+    assert queries.packs_like("warp drive") == []
+
+
+def test_searching_packs_is_one_query(loaded, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert queries.packs_like("byd")[0].chemistry.code == "LFP"
+
+
+def test_packs_of_cars_on_sale_do_not_count_as_coming_back(loaded):
+    new = PackModel.objects.filter(source="OPENEV-1.24.0")
+
+    assert new.count() == 194
+    assert not PackModel.objects.coming_back().filter(source="OPENEV-1.24.0").exists()
+    assert set(new.values_list("chemistry", flat=True)) == {"LFP", "NMC622"}
+
+
+OPEN_EV = Path(__file__).resolve().parents[3] / "shared/domain/data/ev_models_battery.csv"
+
+
+@pytest.mark.skipif(not OPEN_EV.exists(), reason="the shared domain files are not here")
+def test_the_packs_from_the_open_data_set_hold_what_it_says(loaded):
+    with OPEN_EV.open(encoding="utf-8") as lines:
+        said = {
+            (row["make"], row["model"], Decimal(row["pack_gross_kwh"]))
+            for row in csv.DictReader(lines)
+            if row["battery_chemistry_as_given"] != "li-ion" or row["cathode_material"]
+        }
+
+    for pack in PackModel.objects.filter(source="OPENEV-1.24.0"):
+        assert any(
+            make == pack.maker and pack.model.startswith(model) and energy_kwh == pack.energy_kwh
+            for make, model, energy_kwh in said
+        ), pack
 
 
 # --- emissions, gates and costs -------------------------------------------------------------------

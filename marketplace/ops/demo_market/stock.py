@@ -1,5 +1,6 @@
 """What the collectors bring in: real packs, in the numbers in which they pile up."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -105,7 +106,8 @@ def piles(packs: Sequence[PackModel], country: str, random: Random) -> Iterator[
         for pack in packs
         if pack.maker in SOLD_EVERYWHERE or pack.maker in AT_HOME.get(country, set())
     ]
-    weights = [OFTEN[pack.kind] for pack in here]
+    kinds = Counter(pack.kind for pack in here)
+    weights = [OFTEN[pack.kind] / kinds[pack.kind] for pack in here]
     while True:
         pack = random.choices(here, weights)[0]
         low, high = COUNTS[pack.kind]

@@ -1,5 +1,7 @@
 """Chemistries, what they are made of, what a furnace gives back, and the packs that come in."""
 
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -142,6 +144,16 @@ class RecoveryRate(Sourced):
         return f"{self.process} {self.material}"
 
 
+ON_SALE = "OPENEV-1.24.0"
+"""The source whose packs are of cars on sale from 2023: listed so that they are found, not yet what piles up."""
+
+
+class PackModelQuerySet(ReferenceQuerySet["PackModel"]):
+    def coming_back(self) -> Self:
+        """Keep the packs that are spent today, for what a pack of unknown model weighs."""
+        return self.exclude(source=ON_SALE)
+
+
 class PackModel(Sourced):
     """A real pack that comes back: what one of them weighs and holds."""
 
@@ -168,7 +180,7 @@ class PackModel(Sourced):
     first_year = models.PositiveSmallIntegerField(null=True, blank=True)
     last_year = models.PositiveSmallIntegerField(null=True, blank=True)
 
-    objects = ReferenceQuerySet["PackModel"].as_manager()
+    objects = PackModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["kind", "maker", "model"]
