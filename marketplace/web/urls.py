@@ -8,6 +8,7 @@ from . import (
     certificates,
     deals,
     freight,
+    health,
     licences,
     lots,
     market,
@@ -76,6 +77,9 @@ urlpatterns = [
     path("lots/<int:pk>/withdraw/", lots.withdraw, name="lot-withdraw"),
     path("lots/<int:pk>/safety-pickup/", lots.safety_pickup, name="lot-safety-pickup"),
     path("lots/<int:pk>/photos/<int:photo_pk>.jpg", lots.photo, name="lot-photo"),
+    path("lots/<int:pk>/health/", health.health, name="lot-health"),
+    path("lots/<int:pk>/health/file/", health.health_file, name="lot-health-file"),
+    path("lots/<int:pk>/health/say/", health.health_say, name="lot-health-say"),
     # --- auctions and bids
     path("market/", market.market, name="market"),
     path("lots/<int:pk>/auction/", market.plan_auction, name="auction-plan"),

@@ -20,7 +20,7 @@ from .disputes import (
     propose,
 )
 from .ending import settle
-from .found import record_found_health, record_found_test
+from .found import ARRIVED, record_found_health, record_found_test
 from .inspection import (
     InspectionRefused,
     OutsideTolerance,
@@ -42,6 +42,7 @@ from .journey import (
 )
 
 __all__ = [
+    "ARRIVED",
     "CancelRefused",
     "ContractChanged",
     "DisputeRefused",
