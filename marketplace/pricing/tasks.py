@@ -9,6 +9,7 @@ from marketplace.lots.events import LotEvidenceChanged, LotSubmitted
 from marketplace.lots.models import Lot
 
 from . import services
+from .queries import public
 
 
 class SettledDeal(Protocol):
@@ -59,8 +60,9 @@ def on_deal_settled(event: SettledDeal, at: datetime) -> None:
 
 
 def publish_index(payload: dict[str, Any]) -> Finish:
-    """Every day: publish the price index of the slot's day."""
+    """Every day: publish the price index of the slot's day, and draw the trend of the board before people wake up."""
     on = datetime.fromisoformat(payload["slot"]).date()
+    public.trends(on)
 
     def finish(now: datetime) -> None:
         services.publish_index(on=on, now=now)

@@ -11,9 +11,9 @@ from marketplace.accounts.models import Organisation
 from marketplace.core.locks import lock_word
 from marketplace.journal.services import record
 from marketplace.lots.models import Lot
-from marketplace.pricing import index_queries
 from marketplace.pricing.events import IndexPublished
 from marketplace.pricing.models import IndexValue, SettledPrice, Valuation
+from marketplace.pricing.queries import index as index_queries
 from marketplace.pricing.rules import index as rules
 from marketplace.reference.queries import RateMissing, rate_to_usd
 

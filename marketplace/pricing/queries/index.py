@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from . import queries
-from .models import IndexValue, SettledPrice
-from .rules.index import Group, Known, Observation, by_group
+from marketplace.pricing.models import IndexValue, SettledPrice
+from marketplace.pricing.rules.index import Group, Known, Observation, by_group
+
+from .board import price_board
 
 LINE_FORMS = {
     "scooter-lfp": "SCOOTER",
@@ -55,7 +56,7 @@ def last_settled(on: date) -> Mapping[Group, Known]:
 def formulas(on: date) -> Mapping[Group, Decimal]:
     """Return what the valuation says of a kilogram of each group: of the board's lines, and of the chemistries in them."""
     found: dict[Group, Decimal] = {}
-    for line in queries.price_board(on=on, currency="USD"):
+    for line in price_board(on=on, currency="USD"):
         letters = line.chemistry.letters
         found.setdefault(Group(letters), line.typical)
         if form := LINE_FORMS.get(line.code):
