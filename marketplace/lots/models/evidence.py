@@ -9,8 +9,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.accounts.models import Organisation, User
+from marketplace.accounts.models import Licence, Organisation, User
 from marketplace.core.models import RowQuerySet
+from marketplace.lots.rules.identifiers import PUBLIC_FACTS, masked
 
 from .lot import Lot, LotPhoto
 
@@ -25,6 +26,36 @@ class EvidenceQuerySet(RowQuerySet[Row]):
     def visible_to(self, actor: "Actor") -> Self:
         """Whoever sees the lot sees what is known of it."""
         return self.filter(lot__in=Lot.objects.visible_to(actor))
+
+
+def _with_interest(actor: "Actor") -> Q:
+    """Whose battery it is, or who holds a verified licence and may come to treat it.
+
+    The health of a single battery and what happened to it are no public data: Regulation (EU) 2023/1542, Annex XIII,
+    points 2 to 4, keeps them for those with a legitimate interest.
+    """
+    if actor.organisation_id is None:
+        return Q(pk=None)
+    licences = Licence.objects.filter(
+        organisation_id=actor.organisation_id, status=Licence.Status.VERIFIED
+    )
+    return Q(lot__seller_id=actor.organisation_id) | Q(models.Exists(licences))
+
+
+class PassportQuerySet(EvidenceQuerySet["LotPassport"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """The seller, staff, and members of organisations with a verified licence that see the lot."""
+        shown = super().visible_to(actor)
+        return shown if actor.sees_everything else shown.filter(_with_interest(actor))
+
+
+class HealthClaimQuerySet(EvidenceQuerySet["HealthClaim"]):
+    def visible_to(self, actor: "Actor") -> Self:
+        """Tests are for whoever sees the lot; what a passport says, for whoever sees the passport."""
+        shown = super().visible_to(actor)
+        if actor.sees_everything:
+            return shown
+        return shown.filter(~Q(method=HealthClaim.Method.PASSPORT) | _with_interest(actor))
 
 
 class LotIdentifier(models.Model):
@@ -75,6 +106,20 @@ class LotIdentifier(models.Model):
     def __str__(self) -> str:
         return self.value
 
+    def value_for(self, actor: "Actor") -> str:
+        """Return the code; for strangers only its end, so that nobody can print it on another battery."""
+        return masked(self.value) if self._is_strange(actor) else self.value
+
+    def told_for(self, actor: "Actor") -> dict[str, str]:
+        """Return what the code says; to strangers nothing from which the code could be put together."""
+        told: dict[str, str] = self.told
+        if self._is_strange(actor):
+            return {fact: said for fact, said in told.items() if fact in PUBLIC_FACTS}
+        return told
+
+    def _is_strange(self, actor: "Actor") -> bool:
+        return actor.user_id is None and not actor.sees_everything
+
 
 class LotPassport(models.Model):
     """A battery passport as it was given, what was read from it, and what of that is not believed."""
@@ -95,7 +140,7 @@ class LotPassport(models.Model):
     added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     added_at = models.DateTimeField()
 
-    objects = EvidenceQuerySet["LotPassport"].as_manager()
+    objects = PassportQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -151,7 +196,7 @@ class HealthClaim(models.Model):
     added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     added_at = models.DateTimeField()
 
-    objects = EvidenceQuerySet["HealthClaim"].as_manager()
+    objects = HealthClaimQuerySet.as_manager()
 
     class Meta:
         constraints = [

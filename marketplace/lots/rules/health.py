@@ -27,6 +27,9 @@ MILD_DOUBTS = frozenset(
         "full_charge_said",
         "no_ohmic_intercept",
         "window_unknown",
+        "basis_not_told",
+        "stale",
+        "undated",
     }
 )
 """Doubts that widen a claim, but leave it believed. Every other doubt, known or not, disqualifies."""

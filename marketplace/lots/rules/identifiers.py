@@ -84,13 +84,16 @@ def identify(text: str, *, today: date | None = None) -> Identified:
         raise NotACode("empty")
     if len(seen) > LONGEST:
         raise NotACode("too_long")
-    return (
+    code = (
         _gs1(seen)
         or _passport(seen)
         or _gbt34014(seen, today)
         or _bpan(seen, today)
         or _serial(seen)
     )
+    if len(code.value) > LONGEST:  # written out, an address may be longer than it was typed
+        raise NotACode("too_long")
+    return code
 
 
 def tidy(text: str) -> str:

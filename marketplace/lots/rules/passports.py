@@ -736,10 +736,10 @@ def _check_age(name: str, reading: Reading, doubts: list[Doubt], today: date | N
 def _check_together(readings: Mapping[str, Reading], doubts: list[Doubt]) -> None:
     """Hold the values that survived against each other. Where two disagree, neither is believed."""
 
-    def good(name: str) -> Decimal | None:
+    def good(name: str, passing: frozenset[str] = DISAGREEING) -> Decimal | None:
         value = readings[name].value if name in readings else None
         # what disagrees with one value may still disagree with the next: only what is wrong alone stays out
-        bad = any(doubt.field == name and doubt.code not in SOFT | DISAGREEING for doubt in doubts)
+        bad = any(doubt.field == name and doubt.code not in SOFT | passing for doubt in doubts)
         return value if isinstance(value, Decimal) and not bad else None
 
     def doubt(code: str, *names: str) -> None:
@@ -771,30 +771,40 @@ def _check_volts(good: Any, doubt: Any) -> None:
 
 
 def _check_amounts(good: Any, doubt: Any) -> None:
-    ah, volts, kwh, kg = (
-        good("rated_capacity_ah"),
-        good("nominal_volts"),
-        good("rated_energy_kwh"),
-        good("mass_kg"),
+    """Compare energy with ampere hours, and mass with energy. A factor of a thousand names the unit that was mistaken."""
+    ah, volts = good("rated_capacity_ah"), good("nominal_volts")
+    kwh, kg = (
+        _perhaps_a_thousandfold(good, "rated_energy_kwh"),
+        _perhaps_a_thousandfold(good, "mass_kg"),
     )
+    energy_holds = False
     if ah and volts and kwh:
         ratio = kwh * 1000 / (ah * volts)
+        energy_holds = within(ratio)
         if within(ratio / 1000):
             doubt("wh_for_kwh", "rated_energy_kwh")
-        elif not within(ratio):
+            kwh /= 1000
+        elif not energy_holds:
             doubt("energy_disagrees_with_capacity", "rated_energy_kwh", "rated_capacity_ah")
-    kwh = good("rated_energy_kwh")
-    if kwh and kg:
-        low, high = PACK_WH_PER_KG
-        density = kwh * 1000 / kg
-        if low <= density <= high:
-            return
-        if low <= density * 1000 <= high:
-            doubt("g_for_kg", "mass_kg")
-        elif low <= density / 1000 <= high and not (ah and volts):
-            doubt("wh_for_kwh", "rated_energy_kwh")
-        else:
-            doubt("mass_disagrees_with_energy", "mass_kg", "rated_energy_kwh")
+    if not kwh or not kg:
+        return
+    low, high = PACK_WH_PER_KG
+    density = kwh * 1000 / kg
+    if low <= density <= high:
+        return
+    if low <= density * 1000 <= high:
+        doubt("g_for_kg", "mass_kg")
+    elif low <= density / 1000 <= high and energy_holds:
+        doubt("kg_for_g", "mass_kg")
+    elif low <= density / 1000 <= high and not (ah and volts):
+        doubt("wh_for_kwh", "rated_energy_kwh")
+    else:
+        doubt("mass_disagrees_with_energy", "mass_kg", "rated_energy_kwh")
+
+
+def _perhaps_a_thousandfold(good: Any, name: str) -> Decimal | None:
+    value: Decimal | None = good(name, DISAGREEING | {"absurd"})
+    return value if value is not None and 0 < value < 10**9 else None
 
 
 def _check_health(good: Any, doubt: Any) -> None:

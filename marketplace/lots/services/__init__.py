@@ -1,6 +1,15 @@
 """What can be done with a lot: the five questions of the intake, and one function per arrow of its life."""
 
-from .health import HealthRefused, record_found_claim, record_health_claim
+from .health import (
+    HealthRefused,
+    TestRefused,
+    read_test,
+    record_found_claim,
+    record_found_test,
+    record_health_claim,
+    record_test_file,
+)
+from .identity import CodeRefused, add_identifiers, check_codes, codes_in, read_codes
 from .intake import (
     EDITABLE,
     AmountRefused,
@@ -50,18 +59,23 @@ from .moves import (
     mark_withdrawn,
     withdraw_lot,
 )
+from .passports import PassportRefused, import_passport, passport_from
 
 __all__ = [
     "EDITABLE",
     "AmountRefused",
+    "CodeRefused",
     "HealthRefused",
     "LotIncomplete",
     "LotNotEditable",
+    "PassportRefused",
     "PhotoRefused",
     "PlaceRefused",
     "QuestionRefused",
+    "TestRefused",
     "TooMuchListed",
     "TriageIncomplete",
+    "add_identifiers",
     "add_photo",
     "answer_amount",
     "answer_chemistry",
@@ -74,8 +88,11 @@ __all__ = [
     "answered",
     "ask_seller",
     "call_safety_pickup",
+    "check_codes",
+    "codes_in",
     "declare_and_submit",
     "expire_lots",
+    "import_passport",
     "mark_accepted",
     "mark_archived",
     "mark_awarded",
@@ -95,8 +112,13 @@ __all__ = [
     "mark_under_deal",
     "mark_unsold",
     "mark_withdrawn",
+    "passport_from",
+    "read_codes",
+    "read_test",
     "record_found_claim",
+    "record_found_test",
     "record_health_claim",
+    "record_test_file",
     "remove_photo",
     "start_lot",
     "withdraw_lot",

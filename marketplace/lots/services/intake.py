@@ -18,7 +18,7 @@ from marketplace.core.errors import Refused
 from marketplace.core.locks import lock_word
 from marketplace.core.quantities import to_the_gram
 from marketplace.core.uploads import CleanPhoto, Upload, clean_photo
-from marketplace.journal.services import record
+from marketplace.journal.services import enqueue, record
 from marketplace.lots import queries, rules
 from marketplace.lots.events import LotEvidenceChanged, LotQuarantined, LotSubmitted
 from marketplace.lots.models import Lot, LotPhoto
@@ -30,6 +30,7 @@ EDITABLE = frozenset(
     {Status.DRAFT, Status.SUBMITTED, Status.NEEDS_INFO, Status.PRICED, Status.UNSOLD}
 )
 """While nobody else relies on what the lot says."""
+READ_CODES = "lots.read_codes"
 
 
 class LotNotEditable(Refused):
@@ -113,7 +114,7 @@ def _keep_photo(lot: Lot, *, photo: CleanPhoto, shows: str, now: datetime) -> Lo
             _("A lot has at most %(most)s photos. Remove one first.") % {"most": rules.MAX_PHOTOS},
             field="photo",
         )
-    return LotPhoto.objects.create(
+    added = LotPhoto.objects.create(
         lot=lot,
         shows=shows,
         file=ContentFile(photo.bytes, name=f"{photo.sha256}{photo.suffix}"),
@@ -123,6 +124,8 @@ def _keep_photo(lot: Lot, *, photo: CleanPhoto, shows: str, now: datetime) -> Lo
         original_sha256=photo.original_sha256,
         added_at=now,
     )
+    enqueue(READ_CODES, {"photo": added.pk}, now=now, dedupe_key=f"codes:{added.pk}")
+    return added
 
 
 @transaction.atomic
