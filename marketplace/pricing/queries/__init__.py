@@ -1,6 +1,7 @@
 """What others ask about prices: the market of a day, what a lot was last thought to be worth, the board for everybody."""
 
 from .board import BOARD, BoardLine, price_board
+from .files import FileWorth, lots_in_file, worth_in_file
 from .market import (
     HOUSE,
     Facts,
@@ -36,6 +37,7 @@ __all__ = [
     "BoardLine",
     "EvidenceLine",
     "Facts",
+    "FileWorth",
     "Health",
     "Line",
     "Market",
@@ -51,6 +53,7 @@ __all__ = [
     "flags_of",
     "inputs_of",
     "latest_valuation",
+    "lots_in_file",
     "market_on",
     "oldest_quote_on",
     "price_board",
@@ -58,4 +61,5 @@ __all__ = [
     "routes",
     "shares_of",
     "with_latest_worth",
+    "worth_in_file",
 ]

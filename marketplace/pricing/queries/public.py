@@ -21,7 +21,6 @@ from marketplace.lots.queries import GraderScore, grader_scores
 from marketplace.pricing import rules
 from marketplace.pricing.models import IndexValue, SettledPrice
 from marketplace.pricing.rules import asking, calibration
-from marketplace.pricing.rules import index as index_rules
 from marketplace.pricing.rules.index import Group, at_least, rough_kg, rounded
 from marketplace.reference.models import Chemistry, Country, MetalQuote, PackModel, Source
 from marketplace.reference.queries import RateMissing, parameter, rate_per_usd
@@ -571,6 +570,3 @@ def _calibration(on: date) -> Calibration:
 def _buckets(parts: Mapping[str, Sequence[calibration.Prediction]]) -> tuple[Bucket, ...]:
     scored = [(code, calibration.score(said)) for code, said in sorted(parts.items())]
     return tuple(Bucket(code, score) for code, score in scored if score is not None)
-
-
-METHOD = index_rules.METHOD

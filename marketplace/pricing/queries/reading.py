@@ -224,7 +224,7 @@ EVIDENCE: dict[str, Callable[[], str]] = {
 BECAUSE: dict[str, Callable[[], str]] = {
     "only_one": lambda: _("It is the only use that is open to this lot."),
     "pays_most": lambda: _("It pays most."),
-    "keeps_more": lambda: _("It pays about as much as the best, and keeps more in use."),
+    "keeps_more": lambda: _("It pays about as much as the best, and more of it lives on."),
     "costs_least": lambda: _("Every use costs money; this one costs least."),
 }
 
