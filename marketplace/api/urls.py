@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import accounts, certificates, deals, lots, market, money
+from . import accounts, certificates, deals, health, lots, market, money
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
@@ -32,6 +32,12 @@ urlpatterns = [
     path("v1/lots/<int:pk>/submit/", lots.Submission.as_view(), name="api-lot-submit"),
     path("v1/lots/<int:pk>/withdraw/", lots.LotWithdrawal.as_view(), name="api-lot-withdraw"),
     path("v1/lots/<int:pk>/valuation/", lots.LotValuation.as_view(), name="api-lot-valuation"),
+    path("v1/lots/<int:pk>/health/", health.HealthClaims.as_view(), name="api-lot-health"),
+    path(
+        "v1/lots/<int:pk>/health/files/",
+        health.HealthFiles.as_view(),
+        name="api-lot-health-files",
+    ),
     path(
         "v1/lots/<int:pk>/classification/",
         lots.LotClassification.as_view(),

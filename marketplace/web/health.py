@@ -354,8 +354,10 @@ def _drawing(claim: HealthClaim) -> Drawing | None:
         for x, y in curve
     )
     every = max(1, len(curve) // 12)
-    rows = tuple(curve[::every])
-    return Drawing(points, low, high, right, rows, claim.method == "IMPEDANCE")
+    is_sweep = claim.method == "IMPEDANCE"
+    times = 1000 if is_sweep else 1  # milliohms are what people compare
+    rows = tuple((x * times, y * times) for x, y in curve[::every])
+    return Drawing(points, low, high, right, rows, is_sweep)
 
 
 def _summary(claims: list[HealthClaim]) -> str:

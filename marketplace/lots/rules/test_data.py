@@ -260,7 +260,9 @@ def read(content: bytes) -> Table:
         )
         kind = KINDS.get(name, name)
         if UNITS.get(kind, {}).get(unit, 1.0) not in (1.0, CLOCK):
-            notes.append(Note("unit_converted", column=column, found=unit))
+            as_written = re.search(re.escape(unit), column, re.IGNORECASE)
+            shown = as_written[0] if as_written else unit
+            notes.append(Note("unit_converted", column=column, found=shown))
     runs, more = _runs(texts, read_, numbers, head, named)
     unlabelled = frozenset(name.lstrip("-") for name in texts if not head.units.get(name))
     kind = _kind(head.where)
@@ -569,7 +571,10 @@ def _runs(
         columns.pop("step_time", None)
         if "time" in columns:
             by_step = head.where["time"] == head.where.get("step_time")
-            columns["time"] = _in_order(columns["time"], rows[part], named["time"], by_step, notes)
+            written = [texts["time"][at] for at in places]
+            columns["time"] = _in_order(
+                columns["time"], rows[part], named["time"], by_step, written, notes
+            )
         runs.append(Run(cell, rows[part], columns, cells))
     return tuple(runs), notes
 
@@ -582,7 +587,12 @@ def _sign_of(state: str) -> float:
 
 
 def _in_order(
-    time: Floats, rows: NDArray[np.int64], column: str, by_step: bool, notes: list[Note]
+    time: Floats,
+    rows: NDArray[np.int64],
+    column: str,
+    by_step: bool,
+    written: Sequence[str],
+    notes: list[Note],
 ) -> Floats:
     steps = np.diff(time)
     if by_step and (steps < 0).any():
@@ -596,7 +606,7 @@ def _in_order(
             "time_backwards",
             row=int(rows[at]),
             column=column,
-            found=f"{time[at - 1]:g} → {time[at]:g}",
+            found=f"{written[at - 1]} → {written[at]}",
         )
     still = steps == 0
     if still.any():
