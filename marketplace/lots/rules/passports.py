@@ -867,6 +867,15 @@ def shown(value: Decimal) -> str:
     return (plain.rstrip("0").rstrip(".") or "0") if "." in plain else plain
 
 
+def number_in(text: str) -> Decimal | None:
+    """Return a stored number as people can read it; nothing if it is none, or absurdly large.
+
+    >>> number_in("12.5"), number_in("-1.798e+308"), number_in("much")
+    (Decimal('12.5'), None, None)
+    """
+    return Decimal(text) if re.fullmatch(r"-?\d{1,15}(\.\d+)?", text) else None
+
+
 def kept(passport: Passport) -> dict[str, dict[str, Any]]:
     """Return the fields as they are stored: field -> value, unit, time, path, and whether it is believed."""
     return {

@@ -28,12 +28,14 @@ NOT_ALIVE = frozenset({Lot.Status.DRAFT, Lot.Status.WITHDRAWN, Lot.Status.EXPIRE
 TWICE = 2
 """Stored photos are at most 1600 px wide. Read at double size, they give away every code that a 12-megapixel original
 shows from about 120 px on; at their own size only from 180 px. So nothing must be read while somebody waits."""
-CARRIERS = (
-    zxingcpp.BarcodeFormat.QRCode,
-    zxingcpp.BarcodeFormat.MicroQRCode,
-    zxingcpp.BarcodeFormat.DataMatrix,
-    zxingcpp.BarcodeFormat.Aztec,
-    zxingcpp.BarcodeFormat.Code128,
+CARRIERS = zxingcpp.BarcodeFormats(
+    [
+        zxingcpp.BarcodeFormat.QRCode,
+        zxingcpp.BarcodeFormat.MicroQRCode,
+        zxingcpp.BarcodeFormat.DataMatrix,
+        zxingcpp.BarcodeFormat.Aztec,
+        zxingcpp.BarcodeFormat.Code128,
+    ]
 )
 
 
