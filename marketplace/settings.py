@@ -224,6 +224,8 @@ EMAIL_USE_TLS = _flag("EMAIL_USE_TLS")
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Voltbazaar <no-reply@localhost>")
 SEND_COPIES = _flag("SEND_COPIES", "1")  # off: messages stay in the inbox, no mail, no SMS
+SMS_NUMBER = os.environ.get("SMS_NUMBER", "")  # shown where people may ask for a price by text
+SMS_IN_SECRET = os.environ.get("SMS_IN_SECRET", "")  # of the provider's call-back; empty: closed
 SMS_ADAPTER = os.environ.get("SMS_ADAPTER", "marketplace.notifications.sms.ConsoleSms")
 PAYMENT_SERVICE = os.environ.get("PAYMENT_SERVICE", "marketplace.ledger.payments.PlayMoney")
 

@@ -1,7 +1,4 @@
-"""Pages for everybody: the front door, prices, safety, help, what the market did, and the offline shell."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""Pages for everybody: the front door, safety, help, what the market did, and the offline shell."""
 
 from django.conf import settings
 from django.db.models import Count, Sum
@@ -20,9 +17,7 @@ from marketplace.accounts.services import set_language
 from marketplace.certificates.models import Certificate
 from marketplace.lots.models import Lot
 from marketplace.market.models import Auction
-from marketplace.pricing.queries import BoardLine, price_board
-from marketplace.reference.models import Country, MetalQuote
-from marketplace.reference.queries import RateMissing
+from marketplace.pricing.queries.public import board as price_board
 
 from .context import SITE_NAME
 from .home import money, to_do
@@ -63,7 +58,7 @@ FIRE_SERVICE = {
 @require_safe
 def home(request: WebRequest) -> HttpResponse:
     actor = request.actor
-    board = _board(actor.country)
+    board = price_board(on=timezone.now().date(), country=actor.country).lines
     if not request.user.is_authenticated:
         return page(request, "web/welcome.html", {"board": board})
     firms, acts_for = Organisation.objects.visible_to(actor), actor.organisation_id
@@ -76,17 +71,6 @@ def home(request: WebRequest) -> HttpResponse:
         "board": board[:3] if actor.may(Capability.LOT_LIST) else [],
     }
     return page(request, "web/home.html", context)
-
-
-def _board(country: str) -> list[BoardLine]:
-    """Return today's prices in the money of a country, else in US dollars."""
-    today = timezone.now().date()
-    try:
-        return price_board(on=today, country=country)
-    except RateMissing:
-        return price_board(on=today)
-    except LookupError:  # before load_reference there is nothing to show
-        return []
 
 
 @require_POST
@@ -110,49 +94,6 @@ def language(request: WebRequest) -> HttpResponse:
     if request.user.is_authenticated:
         set_language(actor=request.actor, language=code, now=timezone.now())
     return response
-
-
-@dataclass(frozen=True, slots=True)
-class Metal:
-    """The newest quote of a metal, and the points of the line that led there."""
-
-    quote: MetalQuote
-    line: str
-
-
-@require_safe
-def prices(request: WebRequest) -> HttpResponse:
-    """What metals cost, when and who says so. The valuation of every lot begins with these."""
-    quotes = MetalQuote.objects.visible_to(request.actor).select_related("source")
-    history: dict[str, list[MetalQuote]] = {}
-    for quote in quotes.order_by("quoted_on", "pk"):
-        history.setdefault(quote.material, []).append(quote)
-    metals = [
-        Metal(rows[-1], sparkline(rows) if len(rows) > 1 else "") for rows in history.values()
-    ]
-    metals.sort(key=lambda metal: metal.quote.get_material_display())
-    codes = Country.objects.visible_to(request.actor).values_list("code", flat=True)
-    countries = {code: locale().territories[code] for code in codes}
-    asked = request.GET.get("country", "")
-    country = asked if asked in countries else request.actor.country
-    context = {
-        "metals": metals,
-        "board": _board(country),
-        "countries": sorted(countries.items(), key=lambda item: item[1]),
-        "country": country,
-    }
-    return page(request, "web/prices.html", context)
-
-
-def sparkline(rows: Sequence[MetalQuote], width: int = 120, height: int = 32) -> str:
-    """Return the points of a polyline through the prices, oldest first, fitted into a small box."""
-    values = [float(row.price_usd_per_kg) for row in rows]
-    low, high = min(values), max(values)
-    step = width / max(1, len(values) - 1)
-    scale = (height - 4) / (high - low or 1)
-    return " ".join(
-        f"{n * step:.1f},{height - 2 - (v - low) * scale:.1f}" for n, v in enumerate(values)
-    )
 
 
 @require_safe

@@ -5,8 +5,8 @@ What is asked for on every page is kept in the cache for some minutes.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
@@ -23,11 +23,12 @@ from marketplace.pricing.models import IndexValue, SettledPrice
 from marketplace.pricing.rules import asking, calibration
 from marketplace.pricing.rules.index import Group, at_least, rough_kg, rounded
 from marketplace.reference.models import Chemistry, Country, MetalQuote, PackModel, Source
-from marketplace.reference.queries import RateMissing, parameter, rate_per_usd
+from marketplace.reference.queries import Quote, RateMissing, parameter, rate_per_usd
 
-from .board import price_board
+from .board import BOARD, price_board
 from .index import LINE_FORMS, group_of
-from .market import Facts, flags_of, inputs_of, market_on, oldest_quote_on
+from .market import Facts, Market, flags_of, inputs_of, market_on, oldest_quote_on
+from .market import _lithium_point as lithium_point
 from .reading import EVIDENCE, TELLING
 
 LICENCE = "CC-BY-4.0"
@@ -35,6 +36,8 @@ LICENCE_URL = "https://creativecommons.org/licenses/by/4.0/"
 KEPT_SECONDS = 600
 TREND_SECONDS = 26 * 3600
 TREND_MONTHS = 24
+A_TONNE = Decimal(1000)
+MOST_MOVED = Decimal(3)
 INDEX_DAYS = 400
 CALIBRATION_DAYS = 730
 
@@ -100,11 +103,12 @@ class Line:
 
     @property
     def moved(self) -> Decimal | None:
-        """What the typical value moved by in a year, as a share; nothing around nothing."""
+        """What the typical value moved by in a year, as a share; nothing where a ratio says nothing."""
         before = [point for point in self.trend if (self.trend[-1].on - point.on).days >= 360]
         if not before or before[-1].value <= 0 or self.trend[-1].value <= 0:
             return None
-        return self.trend[-1].value / before[-1].value - 1
+        share = self.trend[-1].value / before[-1].value - 1
+        return share if share <= MOST_MOVED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +182,14 @@ def _board(on: date, country: str) -> Board:
                 icon=LINE_ICONS.get(line.code, "battery"),
                 form=form,
                 chemistry=line.chemistry,
-                low=line.low,
-                typical=line.typical,
-                high=line.high,
+                low=in_money(line.low, currency),
+                typical=in_money(line.typical, currency),
+                high=in_money(line.high, currency),
                 currency=currency,
                 quotes_on=line.quotes_on,
                 is_stale=(on - line.quotes_on).days > fresh_days,
                 paid=_paid(rows[-1], per_usd, currency) if rows else None,
-                trend=(*history, Point(on, line.typical)),
+                trend=(*history, Point(on, in_money(line.typical, currency))),
                 paid_lately=tuple(
                     Point(
                         row.on,
@@ -210,20 +214,52 @@ def _board(on: date, country: str) -> Board:
 
 
 def trends(on: date) -> Mapping[str, Sequence[tuple[date, Decimal]]]:
-    """Return what each line was worth at the end of the last months, in USD a kilogram, by the rules of today.
+    """Return what each line was worth at the quotes of the last months' ends, in USD a kilogram, by the sum of today.
 
-    It asks for every month's prices, so it is kept for a day; the job that publishes the index fills it at night.
+    It is kept for a day; the job that publishes the index fills it at night.
     """
     key = f"prices.trend:{on}"
     kept: dict[str, list[tuple[date, Decimal]]] | None = cache.get(key)
     if kept is None:
-        found: defaultdict[str, list[tuple[date, Decimal]]] = defaultdict(list)
-        for day in months_before(on, TREND_MONTHS):
-            for line in price_board(on=day, currency="USD"):
-                found[line.code].append((day, line.typical))
-        kept = dict(found)
+        kept = _trends(on)
         cache.set(key, kept, TREND_SECONDS)
     return kept
+
+
+def _trends(on: date) -> dict[str, list[tuple[date, Decimal]]]:
+    today = market_on(on)
+    lines = [(code, kind) for code, kind, _name in BOARD if kind in today.chemistries]
+    asked = [
+        (code, day, inputs_of(Facts(mass_kg=A_TONNE, chemistry=kind), market))
+        for day, market in _markets(today)
+        for code, kind in lines
+    ]
+    worths = rules.value_many([inputs for _code, _day, inputs in asked], evidence=False)
+    found: defaultdict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+    for (code, day, _inputs), worth in zip(asked, worths, strict=True):
+        found[code].append((day, worth.typical / A_TONNE))
+    return dict(found)
+
+
+def _markets(today: Market) -> Iterator[tuple[date, Market]]:
+    """Yield the market of today with the quotes of past months, as far back as metals were quoted."""
+    quotes = list(MetalQuote.objects.order_by("quoted_on", "pk"))
+    for day in months_before(today.on, TREND_MONTHS):
+        known = {
+            row.material: Quote(
+                row.material,
+                row.price_usd_per_kg,
+                row.quoted_on,
+                row.kind,
+                row.source_id,
+                row.confidence,
+            )
+            for row in quotes
+            if row.quoted_on <= day
+        }
+        if known.keys() == today.quotes.keys():
+            point = lithium_point(day)
+            yield day, replace(today, on=day, quotes=known, lithium_point=point, _recipes={})
 
 
 def months_before(on: date, number: int) -> list[date]:
@@ -559,7 +595,7 @@ def _calibration(on: date) -> Calibration:
     return Calibration(
         first=first,
         on=on,
-        whole=calibration.score(whole),
+        whole=_told(whole),
         by_chemistry=_buckets(chemistries),
         by_country=_buckets(countries),
         dots=tuple(calibration.dots(whole)),
@@ -568,5 +604,10 @@ def _calibration(on: date) -> Calibration:
 
 
 def _buckets(parts: Mapping[str, Sequence[calibration.Prediction]]) -> tuple[Bucket, ...]:
-    scored = [(code, calibration.score(said)) for code, said in sorted(parts.items())]
+    scored = [(code, _told(said)) for code, said in sorted(parts.items())]
     return tuple(Bucket(code, score) for code, score in scored if score is not None)
+
+
+def _told(said: Sequence[calibration.Prediction]) -> calibration.Score | None:
+    score = calibration.score(said)
+    return None if score is None else calibration.published(score)

@@ -4,12 +4,13 @@ Nothing is said of fewer than five deals or three sellers, and a dot of the char
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from statistics import median
 
-from .index import METHOD, TOO_SMALL_USD, ZERO, Method, at_least
+from .index import METHOD, TOO_SMALL_USD, ZERO, Method, at_least, rounded
 
+CENT = Decimal("0.01")
 EXPECTED = Decimal("0.8")
 """Low and high are 10 and 90 % marks: so many deals should end between them."""
 
@@ -47,7 +48,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """Means of five deals or more that lie next to each other."""
+    """Means of five deals or more that lie next to each other, to three digits."""
 
     predicted: Decimal
     settled: Decimal
@@ -91,6 +92,25 @@ def score(predictions: Iterable[Prediction], *, method: Method = METHOD) -> Scor
     )
 
 
+def published(score: Score) -> Score:
+    """Return a score as it may be told: whole per cents, two digits of money.
+
+    >>> thirds = Score(5, Decimal(1) / 3, Decimal(1) / 3, Decimal(1) / 3, Decimal("0.1234"), Decimal("12.34"), None)
+    >>> told = published(thirds)
+    >>> told.inside, told.bias_usd_per_kg, told.error_usd_per_kg
+    (Decimal('0.33'), Decimal('0.12'), Decimal('12'))
+    """
+    return replace(
+        score,
+        inside=score.inside.quantize(CENT),
+        below=score.below.quantize(CENT),
+        above=score.above.quantize(CENT),
+        bias_usd_per_kg=rounded(score.bias_usd_per_kg, 2),
+        error_usd_per_kg=rounded(score.error_usd_per_kg, 2),
+        bias_share=None if score.bias_share is None else score.bias_share.quantize(CENT),
+    )
+
+
 def dots(predictions: Iterable[Prediction], *, method: Method = METHOD) -> list[Dot]:
     """Return the chart: neighbours by predicted value in heaps that hide every single deal.
 
@@ -112,9 +132,9 @@ def dots(predictions: Iterable[Prediction], *, method: Method = METHOD) -> list[
 def _dot(heap: Sequence[Prediction]) -> Dot:
     number = Decimal(len(heap))
     return Dot(
-        predicted=sum((one.typical for one in heap), ZERO) / number,
-        settled=sum((one.settled for one in heap), ZERO) / number,
-        low=sum((one.low for one in heap), ZERO) / number,
-        high=sum((one.high for one in heap), ZERO) / number,
+        predicted=rounded(sum((one.typical for one in heap), ZERO) / number),
+        settled=rounded(sum((one.settled for one in heap), ZERO) / number),
+        low=rounded(sum((one.low for one in heap), ZERO) / number),
+        high=rounded(sum((one.high for one in heap), ZERO) / number),
         deals=at_least(len(heap)),
     )

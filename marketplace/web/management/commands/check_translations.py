@@ -27,7 +27,7 @@ COLLECTOR_PATH = [
     "templates/web/learn.html",
     "templates/web/help.html",
     "templates/web/offline.html",
-    "templates/web/prices.html",
+    "templates/web/prices*",
     "templates/web/sell*",
     "templates/web/lot*",
     "templates/web/deal*",
