@@ -25,11 +25,16 @@ from marketplace.ops import events as ops
 from marketplace.ops import tasks as ops_tasks
 from marketplace.pricing import events as pricing
 from marketplace.pricing import tasks as pricing_tasks
+from marketplace.reference import events as reference
 
 SWITCHBOARD = Switchboard(
     reactions={
         journal.JobRetried: [],
         journal.JobDiscarded: [],
+        reference.QuotesChanged: [],
+        reference.QuoteProposed: [],
+        reference.QuoteConfirmed: [],
+        reference.QuoteRefused: [],
         accounts.CodeRequested: [notifications_tasks.on_code_requested],
         accounts.PersonJoined: [],
         accounts.PersonChanged: [],

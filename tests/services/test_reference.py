@@ -31,10 +31,6 @@ from marketplace.reference.models import (
 )
 
 TODAY = date(2026, 11, 23)
-PINK_SHEET = (
-    Path(__file__).resolve().parents[3]
-    / "shared/domain/prices/worldbank_pinksheet_metals_monthly.csv"
-)
 
 
 @pytest.fixture
@@ -128,23 +124,6 @@ def test_the_command_says_what_it_did_and_names_the_bad_line(db, folder, monkeyp
 # --- quotes are only added -----------------------------------------------------------------------
 
 
-def test_another_price_for_the_same_day_and_source_is_refused(loaded):
-    there = MetalQuote.objects.filter(material="Cu").first()
-    changed = sourced(
-        material="Cu",
-        quoted_on=there.quoted_on,
-        source_id=there.source_id,
-        price_usd_per_kg=Decimal(1),
-        kind="SPOT",
-    )
-
-    with pytest.raises(services.QuoteChanged, match="already quoted"):
-        services.add_quotes([changed])
-
-    there.refresh_from_db()
-    assert there.price_usd_per_kg != 1
-
-
 def test_a_changed_exchange_rate_is_refused(loaded, folder):
     spoil(folder / "currency_rates.csv", "INR,2023-06-30,82.04", "INR,2023-06-30,82.05")
 
@@ -152,63 +131,10 @@ def test_a_changed_exchange_rate_is_refused(loaded, folder):
         services.load_reference(folder)
 
 
-def test_a_quote_without_a_known_source_is_refused(loaded):
-    before = MetalQuote.objects.count()
-
-    with pytest.raises(services.RowRefused, match="source"):
-        services.add_quotes([sourced(source_id="HEARSAY")])
-
-    assert MetalQuote.objects.count() == before
-
-
 @pytest.mark.parametrize("row", [MetalQuote, CurrencyRate])
 def test_the_database_refuses_to_change_a_price(loaded, row):
     with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
         row.objects.update(note="changed")
-
-
-def test_a_file_of_quotes_in_our_columns_is_added_once(loaded, tmp_path, capsys):
-    file = tmp_path / "quotes.csv"
-    file.write_text("material,quoted_on,price_usd_per_kg,source\nCo,2026-11-02,54.5,GK\n")
-
-    call_command("import_quotes", file)
-    call_command("import_quotes", file)
-
-    assert capsys.readouterr().out.splitlines() == [
-        "1 quotes added, 0 already there.",
-        "0 quotes added, 1 already there.",
-    ]
-    assert queries.latest_quotes(TODAY)["Co"].price_usd_per_kg == Decimal("54.5")
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("month,lead_usd_t\n2026-13,1\n", "2026-13 is not a month"),
-        ("month,lead_usd_t\n2026-06,dear\n", "dear is not a number"),
-    ],
-)
-def test_a_bad_pink_sheet_is_refused_by_line(loaded, tmp_path, text, reason):
-    file = tmp_path / "sheet.csv"
-    file.write_text(text)
-
-    with pytest.raises(CommandError, match=f"line 2: {reason}"):
-        call_command("import_quotes", file, format="pink-sheet")
-
-
-def test_a_missing_file_is_one_clear_sentence(loaded, tmp_path):
-    with pytest.raises(CommandError, match="Cannot read"):
-        call_command("import_quotes", tmp_path / "nothing.csv")
-
-
-@pytest.mark.skipif(not PINK_SHEET.exists(), reason="the shared domain files are not here")
-def test_our_own_months_agree_with_the_whole_pink_sheet(loaded):
-    before = MetalQuote.objects.filter(kind="MONTHLY_AVERAGE").count()
-
-    call_command("import_quotes", PINK_SHEET, format="pink-sheet", verbosity=0)
-
-    assert before == 36 * 6
-    assert MetalQuote.objects.filter(kind="MONTHLY_AVERAGE").count() == 797 * 6
 
 
 # --- what other rooms ask ------------------------------------------------------------------------

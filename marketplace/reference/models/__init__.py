@@ -21,6 +21,7 @@ from .prices import (
     PayableTerm,
     SecondLifePrice,
 )
+from .proposals import ProposalStatus, QuoteProposal
 
 __all__ = [
     "Chemistry",
@@ -44,6 +45,8 @@ __all__ = [
     "PackingInstruction",
     "Parameter",
     "PayableTerm",
+    "ProposalStatus",
+    "QuoteProposal",
     "RecoveryRate",
     "ReferenceQuerySet",
     "ReuseGate",

@@ -1,27 +1,32 @@
-"""What this room does: load, add prices. Prices are only ever added."""
+"""What this room does: load what we compiled, add what markets quote, and let two people type a price in."""
 
-from .loading import (
-    DATA,
-    TABLES,
-    Loaded,
-    QuoteChanged,
-    RowRefused,
-    Table,
-    add_quotes,
-    load_reference,
-    read_pink_sheet,
-    read_quotes,
-)
+from .files import FileRefused
+from .loading import DATA, TABLES, Loaded, QuoteChanged, RowRefused, Table, load_reference
+from .prices import Added, add_quotes, add_rates
+from .proposals import ProposalRefused, confirm_quote, propose_quote, refuse_quote
+from .quote_files import import_quotes
+from .rate_files import import_rates
+from .sources import add_source
+from .tables import Reading
 
 __all__ = [
     "DATA",
     "TABLES",
+    "Added",
+    "FileRefused",
     "Loaded",
+    "ProposalRefused",
     "QuoteChanged",
+    "Reading",
     "RowRefused",
     "Table",
     "add_quotes",
+    "add_rates",
+    "add_source",
+    "confirm_quote",
+    "import_quotes",
+    "import_rates",
     "load_reference",
-    "read_pink_sheet",
-    "read_quotes",
+    "propose_quote",
+    "refuse_quote",
 ]

@@ -3,10 +3,9 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -132,70 +131,6 @@ def load_reference(folder: Path = DATA) -> list[Loaded]:
     return loaded
 
 
-@transaction.atomic
-def add_quotes(rows: Iterable[Mapping[str, Any]]) -> Loaded:
-    """Add metal quotes; those already there with the same price are left alone.
-
-    :param rows: fields of :class:`MetalQuote`, with ``source_id``
-    :raises RowRefused: if a row has no known source, or a value that does not fit
-    :raises QuoteChanged: if a quote for that material, day and source says another price
-    """
-    table = next(table for table in TABLES if table.model is MetalQuote)
-    known = set(Source.objects.values_list("code", flat=True))
-    quotes = []
-    for number, row in enumerate(rows, start=1):
-        if row.get("source_id") not in known:
-            raise _refused("quotes", number, _("name a source that is loaded"))
-        quotes.append(MetalQuote(**row))
-    return _store(table, quotes)
-
-
-def read_pink_sheet(file: Path, *, source: str, checked_on: date) -> Iterator[dict[str, Any]]:
-    """Read the monthly metals of the World Bank's Pink Sheet, saved as CSV with prices in USD per tonne.
-
-    :source: World Bank Commodity Price Data, CC BY 4.0
-    """
-    columns = {
-        "aluminium_usd_t": "Al",
-        "copper_usd_t": "Cu",
-        "lead_usd_t": "Pb",
-        "nickel_usd_t": "Ni",
-        "tin_usd_t": "Sn",
-        "zinc_usd_t": "Zn",
-    }
-    for number, row in _rows(file):
-        for column, material in columns.items():
-            if not row.get(column):
-                continue
-            yield {
-                "material": material,
-                "quoted_on": _last_day(row.get("month", ""), file.name, number),
-                "price_usd_per_kg": _number(row[column], file.name, number) / 1000,
-                "kind": MetalQuote.Kind.MONTHLY_AVERAGE,
-                "source_id": source,
-                "confidence": "SECONDARY",
-                "checked_on": checked_on,
-            }
-
-
-def read_quotes(file: Path, *, source: str, checked_on: date) -> Iterator[dict[str, Any]]:
-    """Read quotes in our own columns: material, quoted_on, price_usd_per_kg and, if known, the rest."""
-    for number, row in _rows(file):
-        values: dict[str, Any] = {
-            "kind": MetalQuote.Kind.SPOT,
-            "source": source,
-            "confidence": "GENERAL",
-            "checked_on": checked_on.isoformat(),
-        }
-        values |= {name: value for name, value in row.items() if value}
-        quote = cast("MetalQuote", _parse(MetalQuote, values, file.name, number))
-        yield {
-            field.attname: getattr(quote, field.attname)
-            for field in MetalQuote._meta.concrete_fields
-            if field.attname != "id"
-        }
-
-
 def _load(table: Table, file: Path) -> Loaded:
     sources = set(Source.objects.values_list("code", flat=True))
     rows = []
@@ -319,19 +254,3 @@ def _refused(file: str, number: int, reason: str) -> RowRefused:
         _("%(file)s, line %(number)s: %(reason)s. Correct the row and load again.")
         % {"file": file, "number": number, "reason": reason}
     )
-
-
-def _number(text: str, file: str, number: int) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise _refused(file, number, _("%(text)s is not a number") % {"text": text}) from None
-
-
-def _last_day(month: str, file: str, number: int) -> date:
-    try:
-        first = date.fromisoformat(f"{month}-01")
-    except ValueError:
-        raise _refused(file, number, _("%(text)s is not a month") % {"text": month}) from None
-    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return date.fromordinal(following.toordinal() - 1)
