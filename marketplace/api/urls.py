@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import accounts, certificates, deals, health, lots, market, money
+from . import accounts, certificates, deals, evidence, health, lots, market, money
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
@@ -31,6 +31,13 @@ urlpatterns = [
     path("v1/lots/<int:pk>/answers/", lots.Answers.as_view(), name="api-lot-answers"),
     path("v1/lots/<int:pk>/submit/", lots.Submission.as_view(), name="api-lot-submit"),
     path("v1/lots/<int:pk>/withdraw/", lots.LotWithdrawal.as_view(), name="api-lot-withdraw"),
+    path("v1/lots/<int:pk>/identifiers/", evidence.Identifiers.as_view(), name="api-lot-codes"),
+    path("v1/lots/<int:pk>/passports/", evidence.Passports.as_view(), name="api-lot-passports"),
+    path(
+        "v1/lots/<int:pk>/passports/<int:passport_pk>/",
+        evidence.OnePassport.as_view(),
+        name="api-lot-passport",
+    ),
     path("v1/lots/<int:pk>/valuation/", lots.LotValuation.as_view(), name="api-lot-valuation"),
     path("v1/lots/<int:pk>/health/", health.HealthClaims.as_view(), name="api-lot-health"),
     path(
