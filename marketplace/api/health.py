@@ -79,7 +79,7 @@ class HealthFileIn(serializers.Serializer[Any]):
 
     file = serializers.FileField()
     test = serializers.ChoiceField(choices=["capacity", "pulse"], required=False)
-    tested = serializers.ChoiceField(choices=HealthClaim.Level.choices, required=False)
+    level = serializers.ChoiceField(choices=HealthClaim.Level.choices, required=False)
     rated_ah = serializers.FloatField(required=False)
     rated_wh = serializers.FloatField(required=False)
     rated_ohm = serializers.FloatField(required=False)
@@ -94,6 +94,7 @@ class HealthFileIn(serializers.Serializer[Any]):
     def said(self) -> Said:
         """Return what stands beside the file."""
         given = {name: value for name, value in self.validated_data.items() if name != "file"}
+        given["tested"] = given.pop("level", "")
         if "tested_on" in given:
             given["tested_on"] = given["tested_on"].isoformat()
         return Said(**given)

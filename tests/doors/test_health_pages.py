@@ -167,7 +167,7 @@ def test_a_program_says_a_health_and_reads_it_back(program, submitted, collector
 
 def test_a_program_sends_a_test_file(program, submitted, collector):
     lot, client = submitted(collector), program(collector)
-    sent = {"file": upload(), "rated_ah": "10", "tested": "PACK", "tested_on": "2026-11-20"}
+    sent = {"file": upload(), "rated_ah": "10", "level": "PACK", "tested_on": "2026-11-20"}
 
     made = client.post(f"/api/v1/lots/{lot.pk}/health/files/", sent)
     wrong = client.post(f"/api/v1/lots/{lot.pk}/health/files/", {"file": upload(["1,x,4"])})
