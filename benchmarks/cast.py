@@ -113,3 +113,40 @@ def cookie_of(actor: Actor) -> str:
     client = Client()
     client.force_login(User.objects.get(pk=actor.user_id))
     return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+
+
+def piles(seller, many, chance, first):  # type: ignore[no-untyped-def]
+    """Write many valued lots of one seller into the table: half of known chemistry, some estimated, some said healthy."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    from marketplace.lots.models import Lot  # noqa: PLC0415
+
+    now = timezone.now()
+    kinds = ["LFP", "NMC532", "NMC622", "LCO", "PBA", None, None, "LI_UNKNOWN"]
+    rows = []
+    for number in range(many):
+        kind = chance.choice(kinds)
+        rows.append(
+            Lot(
+                seller_id=seller.organisation_id,
+                created_by_id=seller.user_id,
+                request_id=type(first)(int=first.int + number),
+                status="PRICED",
+                origin=chance.choice(["SCOOTER", "RICKSHAW", "CAR", "HOME", "DEVICE"]),
+                chemistry_id=kind,
+                chemistry_answered=True,
+                mass_kg=round(chance.uniform(20, 900), 3),
+                mass_is_estimated=chance.random() < 0.4,
+                state_of_health=0.85 if chance.random() < 0.2 else None,
+                country="ID",
+                place="Bekasi",
+                latitude="-6.24",
+                longitude="106.99",
+                triage="GREEN",
+                declared_at=now,
+                declared_by_id=seller.user_id,
+                created_at=now,
+                submitted_at=now,
+            )
+        )
+    Lot.objects.bulk_create(rows, batch_size=1000)

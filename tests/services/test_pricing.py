@@ -403,7 +403,7 @@ def test_many_lots_are_valued_in_as_many_queries_as_one(
         priced(collector)
     quote("Ni", clock.forward(days=1).date(), "18.9")
 
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         finish = services.revalue_all(on=clock().date())
         with transaction.atomic():
             finish(clock())

@@ -213,7 +213,7 @@ class Market:
             material=content.material,
             content=held,
             payable=Band(payable.low, payable.typical, payable.high),
-            usd_per_kg=self._aged(Band.exactly(usd_per_kg), quote.quoted_on),
+            usd_per_kg=self._aged(Band.exactly(usd_per_kg), quote.quoted_on, content.material),
             source=quote.source,
             quoted_on=quote.quoted_on.isoformat(),
         )
@@ -224,19 +224,20 @@ class Market:
             material=Material.LI,
             content=held,
             payable=Band.exactly(Decimal(1)),
-            usd_per_kg=self._aged(point.usd_per_kg, point.quoted_on),
+            usd_per_kg=self._aged(point.usd_per_kg, point.quoted_on, Material.LI),
             source=point.source,
             quoted_on=point.quoted_on.isoformat(),
             by_the_point=self.numbers["BLACK_MASS_YIELD_LFP"],
         )
 
-    def _aged(self, quoted: Band, quoted_on: date) -> Band:
+    def _aged(self, quoted: Band, quoted_on: date, material: str) -> Band:
+        numbers = self.numbers
         age_days = (self.on - quoted_on).days // DAYS_A_STEP * DAYS_A_STEP
+        moves = numbers.get(f"QUOTE_VOLATILITY_{material.upper()}", numbers["QUOTE_VOLATILITY"])
         aged = rules.quote_band(
             quoted.typical,
-            age_days=age_days,
-            fresh_days=int(self.numbers["QUOTE_FRESH_DAYS"]),
-            volatility=self.numbers["QUOTE_VOLATILITY"],
+            age_days=age_days + int(numbers["QUOTE_WAITING_DAYS"]),
+            volatility=moves,
         )
         return Band(min(aged.low, quoted.low), quoted.typical, max(aged.high, quoted.high))
 

@@ -141,16 +141,15 @@ def grade_of(health: Decimal) -> str | None:
     return next((grade for least, grade in GRADES if health >= least), None)
 
 
-def quote_band(usd_per_kg: Decimal, *, age_days: int, fresh_days: int, volatility: Decimal) -> Band:
-    """Return a quote as a band that widens with the root of its age once it is stale.
+def quote_band(usd_per_kg: Decimal, *, age_days: int, volatility: Decimal) -> Band:
+    """Return a quote as a band that widens with the root of its age.
 
-    :param volatility: what a price moves in a year, at the 10 and 90 % marks
+    :param age_days: on the day of the sale that the value is for, not of the valuation
+    :param volatility: what the price moves in a year, at the 10 and 90 % marks
 
-    >>> quote_band(Decimal(10), age_days=365, fresh_days=62, volatility=Decimal("0.3"))
+    >>> quote_band(Decimal(10), age_days=365, volatility=Decimal("0.3"))
     Band(low=Decimal('7.0000'), typical=Decimal('10'), high=Decimal('13.0000'))
     """
-    if age_days <= fresh_days:
-        return Band.around(usd_per_kg, volatility / 6)  # about ten days of waiting for a buyer
     years = (Decimal(age_days) / 365).sqrt().quantize(Decimal("0.001"))
     return Band.around(usd_per_kg, min(Decimal("0.9"), volatility * years))
 

@@ -1,9 +1,10 @@
 """Value lots: one when its evidence changes, all of them when prices do."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -46,21 +47,23 @@ def value_lot(lot: Lot, *, market: queries.Market) -> Valuation | None:
     return next(iter(value_lots([lot], market=market)), None)
 
 
-def value_lots(lots: Sequence[Lot], *, market: queries.Market) -> list[Valuation]:
-    """Return unsaved valuations of those lots that have something to value, in one go."""
-    able = [lot for lot in lots if lot.status in VALUED and lot.mass_kg is not None]
-    known = queries.facts_of_lots(able, market)
-    inputs = [queries.inputs_of(facts, market) for facts in known]
-    korean = [queries.by_the_other_convention(facts, market) for facts in known]
-    worths = rules.value_many(inputs, seed=SEED)
+def value_lots(
+    lots: Sequence[Lot], *, market: queries.Market, but: Collection[tuple[int, str]] = ()
+) -> list[Valuation]:
+    """Return unsaved valuations of those lots that have something to value, in one go.
+
+    :param but: leave out what was valued by the same inputs already: keys of lots, and hashes
+    """
+    asked = _asked(lots, market, but)
+    korean = [queries.by_the_other_convention(each.known, market) for each in asked]
+    worths = rules.value_many([each.inputs for each in asked], seed=SEED)
     compared = iter(
         rules.value_many([each for each in korean if each is not None], seed=SEED, evidence=False)
     )
     others = [None if each is None else next(compared) for each in korean]
-    rates: dict[str, Decimal | None] = {}
     return [
-        _valuation(lot, facts, asked, worth, other, market, rates)
-        for lot, facts, asked, worth, other in zip(able, known, inputs, worths, others, strict=True)
+        _valuation(each, worth, other, market)
+        for each, worth, other in zip(asked, worths, others, strict=True)
     ]
 
 
@@ -115,7 +118,10 @@ def revalue_all(*, on: date) -> Callable[[datetime], None]:
         .prefetch_related("identifiers", "passports")
         .order_by("pk")
     )
-    found = value_lots(lots, market=queries.market_on(on))
+    valued = set(
+        Valuation.objects.filter(lot__in=lots).values_list("lot_id", "inputs_hash").iterator()
+    )
+    found = value_lots(lots, market=queries.market_on(on), but=valued)
 
     def finish(now: datetime) -> None:
         for start in range(0, len(found), CHUNK):
@@ -170,40 +176,65 @@ def _is_news(now: Valuation, before: Valuation | None) -> bool:
     return abs(now.typical - before.typical) > NEWS * abs(before.typical)
 
 
-def _valuation(
-    lot: Lot,
-    known: queries.Facts,
-    inputs: rules.Inputs,
-    worth: rules.Worth,
-    other: rules.Worth | None,
-    market: queries.Market,
-    rates: dict[str, Decimal | None],
-) -> Valuation:
-    flags = queries.flags_of(known, inputs, market)
-    currency = lot.seller.currency
-    if currency not in rates:
-        rates[currency] = _rate(currency, market.on)
-    per_usd = rates[currency]
-    if per_usd is None:
-        currency, per_usd = "USD", Decimal(1)
-        flags.append({"code": "no_rate"})
-    facts = {
-        "lot": lot.pk,
-        "evidence_version": lot.evidence_version,
-        "currency": currency,
-        "per_usd": str(per_usd.normalize()),
-        "seed": SEED,
-        "samples": rules.SAMPLES,
-        "convention": str(queries.HOUSE),
-        "method": "typical: exact sum; low and high: 10 and 90 % marks of a seeded sample",
-        "rules_version": rules.VERSION,
-        "inputs": _plain(asdict(inputs)),
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A lot with all that its value is computed from."""
+
+    lot: Lot
+    known: queries.Facts
+    inputs: rules.Inputs
+    facts: dict[str, Any]
+    inputs_hash: str
+    currency: str
+    per_usd: Decimal
+    has_rate: bool
+
+
+def _asked(
+    lots: Sequence[Lot], market: queries.Market, but: Collection[tuple[int, str]]
+) -> list[_Asked]:
+    able = [lot for lot in lots if lot.status in VALUED and lot.mass_kg is not None]
+    rates = {
+        currency: _rate(currency, market.on) for currency in {lot.seller.currency for lot in able}
     }
+    asked = []
+    for lot, known in zip(able, queries.facts_of_lots(able, market), strict=True):
+        inputs = queries.inputs_of(known, market)
+        rate = rates[lot.seller.currency]
+        currency = "USD" if rate is None else lot.seller.currency
+        per_usd = Decimal(1) if rate is None else rate
+        facts = {
+            "lot": lot.pk,
+            "evidence_version": lot.evidence_version,
+            "currency": currency,
+            "per_usd": str(per_usd.normalize()),
+            "seed": SEED,
+            "samples": rules.SAMPLES,
+            "convention": str(queries.HOUSE),
+            "method": "typical: exact sum; low and high: 10 and 90 % marks of a seeded sample",
+            "rules_version": rules.VERSION,
+            "inputs": _plain(inputs),
+        }
+        inputs_hash = queries.fingerprint(facts)
+        if (lot.pk, inputs_hash) not in but:
+            asked.append(
+                _Asked(lot, known, inputs, facts, inputs_hash, currency, per_usd, rate is not None)
+            )
+    return asked
+
+
+def _valuation(
+    asked: _Asked, worth: rules.Worth, other: rules.Worth | None, market: queries.Market
+) -> Valuation:
+    per_usd, currency = asked.per_usd, asked.currency
+    flags = queries.flags_of(asked.known, asked.inputs, market)
+    if not asked.has_rate:
+        flags.append({"code": "no_rate"})
     terms = [_term(term, per_usd, currency) for term in worth.terms]
     typical = sum((Decimal(term["amount"]) for term in terms), Decimal(0))
     return Valuation(
-        lot=lot,
-        inputs_hash=queries.fingerprint(facts),
+        lot=asked.lot,
+        inputs_hash=asked.inputs_hash,
         currency=currency,
         low=min(typical, payable(worth.low * per_usd, currency)),
         typical=typical,
@@ -213,20 +244,18 @@ def _valuation(
         terms=terms,
         routes=[_route(route, per_usd, currency) for route in worth.routes],
         evidence=[_evidence(each, per_usd, currency) for each in worth.evidence],
-        other_convention=None
-        if other is None
-        else {
-            "convention": "KOREA",
-            **{
-                mark: str(payable(getattr(other, mark) * per_usd, currency))
-                for mark in ("low", "typical", "high")
-            },
-        },
-        inputs=facts,
+        other_convention=None if other is None else _other(other, per_usd, currency),
+        inputs=asked.facts,
         flags=flags,
-        quotes_on=queries.oldest_quote_on(inputs, market),
+        quotes_on=queries.oldest_quote_on(asked.inputs, market),
         rules_version=rules.VERSION,
     )
+
+
+def _other(other: rules.Worth, per_usd: Decimal, currency: str) -> dict[str, str]:
+    marks = {"low": other.low, "typical": other.typical, "high": other.high}
+    amounts = {mark: str(payable(usd * per_usd, currency)) for mark, usd in marks.items()}
+    return {"convention": "KOREA", **amounts}
 
 
 def _rate(currency: str, on: date) -> Decimal | None:
@@ -273,9 +302,17 @@ def _evidence(each: rules.EvidenceWorth, per_usd: Decimal, currency: str) -> dic
 
 
 def _plain(facts: Any) -> Any:
-    """Return facts as JSON keeps them: numbers as exact text."""
-    if isinstance(facts, dict):
-        return {name: _plain(fact) for name, fact in facts.items()}
+    """Return facts as JSON keeps them: records by the names of their fields, numbers as exact text."""
+    if isinstance(facts, rules.Recipe):
+        return _plain_recipe(facts)
+    if is_dataclass(facts):
+        return {each.name: _plain(getattr(facts, each.name)) for each in fields(facts)}
     if isinstance(facts, list | tuple):
         return [_plain(fact) for fact in facts]
     return f"{facts.normalize():f}" if isinstance(facts, Decimal) else facts
+
+
+@lru_cache(maxsize=256)
+def _plain_recipe(recipe: rules.Recipe) -> dict[str, Any]:
+    """Recipes are the same for many lots."""
+    return {each.name: _plain(getattr(recipe, each.name)) for each in fields(recipe)}
