@@ -378,6 +378,169 @@ def test_a_cell_stands_once_in_a_list():
     assert (refused.code, refused.row, refused.found) == ("cell_twice", 3, "a")
 
 
+# --- the long tail
+@pytest.mark.parametrize(
+    ("content", "code", "row", "column"),
+    [
+        (b"# rated_ah: 10\n# rated_ah: 11\ntime_s,current_a\n0,-1\n", "said_twice", 2, "rated_ah"),
+        (b"time_s,current_v\n0,-1\n", "unit_unknown", 0, "current_v"),
+        (b"time_s,current (V)\n0,-1\n", "unit_unknown", 0, "current (V)"),
+        (b"# test: dance\ntime_s,current_a\n0,-1\n", "header_unclear", 1, "test"),
+        (b"# charged_fully: maybe\ntime_s,current_a\n0,-1\n", "header_unclear", 1, "charged_fully"),
+        (b"# accuracy: fine\ntime_s,current_a\n0,-1\n", "header_unclear", 1, "accuracy"),
+        (b"cell,rated_ah,measured_ah\na,10,-9\n", "negative", 2, "measured_ah"),
+        (b"cell,rated_ah,measured_ah\na,0,9\n", "not_positive", 2, "rated_ah"),
+        (b"cell,rated_ah,measured_ah\na,10,9000\n", "rated_unlike_measured", 2, "measured_ah"),
+        (b"# test: pulse\ntime_s,current_a\n0,-1\n1,-2\n", "no_columns", 3, "voltage"),
+        (b"# test: pulse\ntime_s,current_a,voltage_v\n0,-1,3\n1,-1,3\n", "no_step", 3, ""),
+        (b"frequency_hz,z_real_ohm,z_imag_ohm\n0,1,1\n", "not_positive", 2, ""),
+        (b"frequency_hz,z_real_ohm,z_imag_ohm\n9,-1,1\n", "not_positive", 2, ""),
+        (
+            b"time_s,current_a,temperature_c\n0,-1,999\n3600,-10,999\n7200,0,999\n",
+            "header_unclear",
+            0,
+            "temperature_c",
+        ),
+        (
+            b"time_s,current_a,voltage_v\n0,-1,3\n100,-1,3\n",
+            "too_little_discharged",
+            3,
+            "current_a",
+        ),
+        (b'time_s,current_a\n0,"' + b"1" * 200_000 + b'"\n', "row_broken", 2, ""),
+    ],
+)
+def test_other_faults_are_named_too(content, code, row, column):
+    refused = refusal(
+        content, Said(rated_ah=None if b"rated_ah" in content else 10.0, rated_ohm=1.0)
+    )
+
+    assert (refused.code, refused.row, refused.column) == (code, row, column)
+
+
+def test_too_many_cells_are_refused():
+    rows = "\n".join(f"{n},10,9" for n in range(2001))
+
+    assert refusal(f"cell,rated_ah,measured_ah\n{rows}".encode()).code == "too_many_cells"
+
+
+def test_every_header_key_is_understood():
+    said = said_in(
+        {
+            "test": ("Capacity", 1),
+            "tested": ("module", 2),
+            "rated_wh": ("0,112 kWh", 3),
+            "rated_mohm": ("0.0013 ohm", 4),
+            "accuracy": ("0.5 %", 5),
+            "charged_fully": ("yes", 6),
+            "tested_on": ("2026-11-20", 7),
+            "instrument": ("Bench 3", 8),
+            "cells_in_series": ("16", 9),
+            "cutoff_low_v": ("2500 mV", 10),
+            "colour": ("green", 11),
+        }
+    )
+
+    assert (said.test, said.tested, said.rated_wh, said.rated_ohm) == (
+        "capacity",
+        "PACK",
+        112,
+        0.0013,
+    )
+    assert (said.accuracy, said.charged_fully, said.cells_in_series) == (0.005, True, 16)
+    assert (said.tested_on, said.instrument, said.low_v) == ("2026-11-20", "Bench 3", 2.5)
+
+
+def test_without_a_voltage_the_window_is_not_known_but_the_capacity_is():
+    lines = [",".join(line.split(",")[:2]) for line in discharge().decode().splitlines()]
+
+    [capacity] = judge(read("\n".join(lines).encode()), said=NMC).findings
+
+    assert capacity.value == pytest.approx(0.8, rel=1e-6)
+    assert capacity.doubts == ("window_unknown",)
+    assert health.believed(capacity.doubts)
+
+
+def test_a_full_charge_may_be_said_and_widens_the_band():
+    content = b"\n".join(discharge().splitlines()[:1] + discharge().splitlines()[12:])
+    said = Said(**{**_fields(NMC), "charged_fully": True})
+
+    [short] = judge(read(content), said=NMC).findings
+    [whole] = judge(read(content), said=said).findings
+
+    assert short.doubts == ("window_not_full",)
+    assert whole.doubts == ("full_charge_said",)
+    assert whole.uncertainty > short.uncertainty
+
+
+def test_volts_and_kelvin_without_a_unit_are_read_as_what_fits():
+    lines = discharge(head="time_s,current_a,voltage").decode().splitlines()
+    lines = [lines[0] + ",temperature"] + [
+        f"{t},{i},{float(v) * 1000:.0f},298.15" for t, i, v in (x.split(",") for x in lines[1:])
+    ]
+
+    found = judge(read("\n".join(lines).encode()), said=Said(rated_ah=10.0, low_v=2.8, high_v=4.2))
+
+    assert found.findings[0].temperature_c == 25.0
+    assert {("unit_read_as", "mV"), ("unit_read_as", "K")} <= {
+        (n.code, n.found) for n in found.notes
+    }
+
+
+def test_blank_temperatures_are_passed_over():
+    lines = discharge(head="time_s,current_a,voltage_v,temperature_c").decode().splitlines()
+    lines = [lines[0]] + [line + ("," if n % 2 else ",20") for n, line in enumerate(lines[1:])]
+
+    [capacity] = judge(read("\n".join(lines).encode()), said=Said(rated_ah=10.0)).findings
+
+    assert capacity.temperature_c == 20.0
+
+
+def test_the_voltage_of_a_pulse_may_be_read_later():
+    at_once = judge(read(pulse()), said=Said(test="pulse", rated_ohm=0.001)).findings[0]
+    later = judge(read(pulse()), said=Said(test="pulse", rated_ohm=0.001, pulse_at_s=8.0)).findings[
+        0
+    ]
+
+    assert later.value > at_once.value
+
+
+def test_a_sweep_that_never_meets_the_real_axis_says_so():
+    content = b"frequency_hz,z_real_mohm,z_imag_mohm\n100,2,-1\n10,3,-2\n"
+
+    [resistance] = judge(read(content), said=Said(rated_ohm=0.001)).findings
+
+    assert resistance.value == pytest.approx(2.0)
+    assert "no_ohmic_intercept" in resistance.doubts
+
+
+def test_a_row_of_units_blank_rows_and_remarks_are_passed_over():
+    content = b"Freq\tZreal\tZimag\nHz\tohm\tohm\n\n# remark\n100\t2\t1\n10\t3\t-2\n"
+
+    table = read(content)
+
+    assert (table.maker, len(table.runs[0])) == ("Gamry", 2)
+
+
+def test_chinese_heads_are_read():
+    rows = "测试时间(s),电流(A),电压(V)\n0,1,4.2\n" + "\n".join(
+        f"{60 + 36 * n},-10,{4.2 - n * 0.0175}" for n in range(81)
+    )
+
+    [capacity] = judge(read(rows.encode("gb18030")), said=NMC).findings
+
+    assert capacity.value == pytest.approx(0.8, rel=1e-6)
+
+
+def test_cells_of_a_pack_that_are_missing_are_named():
+    content = b"# tested: pack\n# cells_in_series: 16\ncell,rated_ah,measured_ah\na,10,9\nb,10,8\n"
+
+    [weakest] = judge(read(content)).findings
+
+    assert "cells_of_pack_missing" in weakest.doubts
+    assert health.believed(weakest.doubts)
+
+
 # --- the 270 retired cells
 @pytest.mark.skipif(not RETIRED.exists(), reason="the shared domain data is not beside this tree")
 def test_the_retired_cells_get_their_health_and_grade():

@@ -126,6 +126,29 @@ def test_a_file_that_cannot_be_read_leaves_nothing(submitted, collector, now):
     assert lot.evidence_version == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "The file is empty. Choose it again."),
+        (b"time_s,current_a\n", "Row 1: There are no rows under the column names."),
+        (b"time_s,current (V)\n0,1\n", "Column current (V): The unit v is not known here."),
+        (b"# tested_on: 2026-13-40\n", "Write the day of the test as 2026-11-23."),
+    ],
+)
+def test_a_sentence_says_where_it_is_wrong(submitted, collector, now, content, words):
+    if b"tested_on" in content:
+        content += upload().read()
+    file = SimpleUploadedFile("a.csv", content)
+
+    with pytest.raises(services.TestRefused) as refused:
+        services.record_test_file(
+            submitted(collector), actor=collector, upload=file, said=SAID, now=now
+        )
+
+    assert refused.value.message.startswith(words)
+    assert not HealthClaim.objects.exists()
+
+
 @pytest.mark.parametrize("honest", [True, False])
 def test_a_file_of_200_mb_is_refused_before_it_is_read_whole(submitted, collector, now, honest):
     lot = submitted(collector)
