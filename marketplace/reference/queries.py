@@ -161,6 +161,32 @@ def latest_quotes(on: date) -> dict[str, Quote]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A price that its source corrected: what it says now, and what it said before."""
+
+    now: MetalQuote
+    before: MetalQuote
+
+
+def corrections(*, limit: int = 20) -> list[Correction]:
+    """Return the newest corrections of prices, each with what stood before."""
+    newest = list(
+        MetalQuote.objects.filter(revision__gt=1).select_related("source").order_by("-pk")[:limit]
+    )
+    earlier = {
+        (row.material, row.quoted_on, row.source_id, row.revision): row
+        for row in MetalQuote.objects.filter(
+            quoted_on__in={row.quoted_on for row in newest},
+            material__in={row.material for row in newest},
+        )
+    }
+    return [
+        Correction(row, earlier[row.material, row.quoted_on, row.source_id, row.revision - 1])
+        for row in newest
+    ]
+
+
 def rate_per_usd(currency: str, on: date) -> Decimal:
     """Return how many units of a currency one US dollar bought on a day, by the newest rate then known.
 

@@ -105,6 +105,7 @@ ACCOUNT = [
 STAFF = [
     Link(_("Jobs"), "staff-jobs", "monitor"),
     Link(_("Organisations"), "staff-organisations", "users"),
+    Link(_("Prices typed in"), "staff-quotes", "chart-line"),
     Link(_("Records"), "admin:index", "list"),
 ]
 FOOT = [

@@ -17,8 +17,10 @@ from . import (
     notices,
     prices,
     public,
+    quotes,
     sell,
     shipments,
+    sms,
     staff,
 )
 
@@ -35,6 +37,7 @@ urlpatterns = [
     path("prices.json", prices.prices_json, name="prices-json"),
     path("prices/index.csv", prices.index_csv, name="prices-index-csv"),
     path("prices/calibration.json", prices.calibrated_json, name="prices-calibration-json"),
+    path("sms/in/", sms.received, name="sms-in"),
     path("learn/", public.learn, name="learn"),
     path("help/", public.help_, name="help"),
     path("transparency/", public.transparency, name="transparency"),
@@ -163,6 +166,10 @@ urlpatterns = [
     path("staff/jobs/", staff.jobs, name="staff-jobs"),
     path("staff/jobs/<int:pk>/retry/", staff.job_retry, name="staff-job-retry"),
     path("staff/jobs/<int:pk>/discard/", staff.job_discard, name="staff-job-discard"),
+    path("staff/quotes/", quotes.quotes, name="staff-quotes"),
+    path("staff/quotes/new/", quotes.quote_new, name="staff-quote-new"),
+    path("staff/quotes/<int:pk>/confirm/", quotes.quote_confirm, name="staff-quote-confirm"),
+    path("staff/quotes/<int:pk>/refuse/", quotes.quote_refuse, name="staff-quote-refuse"),
     path("staff/organisations/", staff.organisations, name="staff-organisations"),
     path(
         "staff/organisations/<int:pk>/freeze/",

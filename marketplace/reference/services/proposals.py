@@ -16,7 +16,7 @@ from marketplace.journal.services import record
 from marketplace.reference import rules
 from marketplace.reference.events import QuoteConfirmed, QuoteProposed, QuoteRefused
 from marketplace.reference.models import MetalQuote, ProposalStatus, QuoteProposal, Source
-from marketplace.reference.queries import rate_per_usd
+from marketplace.reference.queries import RateMissing, rate_per_usd
 from marketplace.reference.rules import Unreadable
 
 from .files import sentence
@@ -46,7 +46,7 @@ def propose_quote(
     actor: Keeper,
     material: str,
     quoted_on: date,
-    price: Decimal,
+    price: str,
     unit: str,
     source: str,
     note: str = "",
@@ -57,7 +57,8 @@ def propose_quote(
 
     Asking again with the same ``request_id`` returns the same proposal.
 
-    :param price: as it stands in the source, in ``unit``, such as ``USD/t``
+    :param price: as it stands in the source, with whatever signs for thousands and fraction
+    :param unit: such as ``USD/t``
     :raises PermissionDenied: if the actor is no member of staff
     :raises ProposalRefused: if the price cannot be so, lies in the future, or waits already
     """
@@ -74,7 +75,7 @@ def propose_quote(
     named = Source.objects.filter(code=source).first()
     if named is None:
         raise ProposalRefused(_("Choose a source that is loaded."), field="source")
-    usd_per_kg = _usd_per_kg(material, quoted_on, price, unit)
+    typed, usd_per_kg = _price(material, quoted_on, price, unit)
     waiting = QuoteProposal.objects.filter(
         material=material, quoted_on=quoted_on, source=named, status=ProposalStatus.PROPOSED
     )
@@ -86,7 +87,7 @@ def propose_quote(
     proposal = QuoteProposal.objects.create(
         material=material,
         quoted_on=quoted_on,
-        price=price,
+        price=typed,
         unit=unit,
         price_usd_per_kg=usd_per_kg,
         source=named,
@@ -175,15 +176,18 @@ def _decide(proposal: QuoteProposal, actor: Keeper, status: str) -> tuple[int, Q
     return keeper, proposal
 
 
-def _usd_per_kg(material: str, on: date, price: Decimal, unit: str) -> Decimal:
-    """Return what the price is in USD/kg, if it can be so. A jump is for the second person to judge."""
+def _price(material: str, on: date, text: str, unit: str) -> tuple[Decimal, Decimal]:
+    """Return a price as it was typed and in USD/kg, if it can be so. A jump is for the second person to judge."""
     field = "unit"
     try:
         currency, kg = rules.unit_of(unit)
         per_usd = rate_per_usd(currency, on)
         field = "price"
-        usd = rules.usd_per_kg(price, kg=kg, per_usd=per_usd)
-        rules.believe(material, usd, on)
+        typed = rules.number_of(text, rules.decimal_sign_of([text]))
+        usd_per_kg = rules.usd_per_kg(typed, kg=kg, per_usd=per_usd)
+        rules.believe(material, usd_per_kg, on)
+    except RateMissing as refusal:
+        raise ProposalRefused(refusal.message, field="unit", code=refusal.code) from refusal
     except Unreadable as trouble:
         raise ProposalRefused(sentence(trouble), field=field, code=trouble.code) from None
-    return usd
+    return typed, usd_per_kg
