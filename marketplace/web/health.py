@@ -155,7 +155,7 @@ class TestFileForm(forms.Form):
 
     file = forms.FileField(
         label=lazy("Test file"),
-        help_text=lazy("CSV or text, as your instrument exports it. At most 20 MB."),
+        help_text=lazy("CSV or text, as your instrument exports it. At most 10 MB."),
         error_messages={
             "required": lazy("Choose the file of the test."),
             "empty": lazy("The file is empty. Choose it again."),

@@ -373,7 +373,7 @@ def _person(actor: Actor) -> User:
 
 REFUSALS: dict[str, Callable[[], str]] = {
     "empty": lambda: _("The file is empty. Choose it again."),
-    "too_large": lambda: _("The file is larger than 20 MB. Keep the last full cycle only."),
+    "too_large": lambda: _("The file is larger than 10 MB. Keep the last full cycle only."),
     "compressed": lambda: _(
         "This is a compressed file or a workbook. Unpack it, save the sheet as CSV, and send that."
     ),
