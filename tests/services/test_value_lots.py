@@ -148,16 +148,17 @@ def test_1189_vehicles_go_through_it(reference, tmp_path):
     assert all("scale" in [each["code"] for each in line["evidence"]] for line in lines)
 
 
-def test_the_price_months_move_the_value(reference, tmp_path):
-    path = outside("../prices/worldbank_pinksheet_metals_monthly.csv")
-    assert path.exists()
+def test_the_price_months_of_three_years_go_through_it(reference, tmp_path):
+    prices = outside("../prices/worldbank_pinksheet_metals_monthly.csv")
+    call_command("import_quotes", str(prices), "--format=pink-sheet", stdout=StringIO())
     lot = write(tmp_path / "lot.csv", [{"id": "a", "chemistry": "PBA", "mass_kg": "100"}])
+    quotes = MetalQuote.objects.filter(material="Pb", quoted_on__year__gte=2023)
     typical = {}
-    for quote in MetalQuote.objects.filter(material="Pb").order_by("quoted_on")[3:15]:
+    for quote in quotes.order_by("quoted_on", "-revision").distinct("quoted_on"):
         out = StringIO()
         call_command("value_lots", str(lot), f"--on={quote.quoted_on}", stdout=out)
         typical[quote.price_usd_per_kg] = Decimal(json.loads(out.getvalue())["typical"])
 
     in_order = [typical[price] for price in sorted(typical)]
     assert in_order == sorted(in_order)
-    assert len(in_order) > 6
+    assert len(in_order) > 36
