@@ -114,7 +114,9 @@ def world(db, settings, tmp_path):
         "producer": somebody(Role.PRODUCER),
         "staff": User.objects.filter(is_staff=True).order_by("pk").first(),
     }
-    draft = lots.start_lot(actor=actor_of(people["seller"]), request_id=UUID(int=7), now=THEN)
+    seller = actor_of(people["seller"])
+    draft = lots.start_lot(actor=seller, request_id=UUID(int=7), now=THEN)
+    passport = lots.import_passport(draft, actor=seller, given='{"batteryMass": 1}', now=THEN)
     licence = Licence.objects.filter(organisation=deal.buyer).order_by("pk").first()
     photo = LotPhoto.objects.filter(lot=deal.lot).order_by("pk").first()
 
@@ -157,6 +159,7 @@ def world(db, settings, tmp_path):
         "code": certificate.code,
         "number": certificate.status_list_id,
         "photo_pk": photo.pk if photo else 0,
+        "passport_pk": passport.pk,
     }
     return people, by_prefix, others
 
