@@ -1,4 +1,4 @@
-"""A window on reference data. Prices can be added, never changed; the rest an operator may correct."""
+"""A window on reference data. Prices are not changed here; the rest an operator may correct."""
 
 from typing import Any
 
@@ -21,13 +21,21 @@ class PriceAdmin(ReferenceAdmin):
         return False
 
 
+class QuoteAdmin(PriceAdmin):
+    """Quotes and rates come from files, or from two people: not from one person at this window."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
 @admin.register(models.Source)
 class SourceAdmin(admin.ModelAdmin[models.Source]):
     list_display = ("code", "title", "published_on", "read_on")
     search_fields = ("code", "title")
 
 
-admin.site.register([models.CurrencyRate, models.LithiumPointQuote, models.MetalQuote], PriceAdmin)
+admin.site.register([models.CurrencyRate, models.MetalQuote], QuoteAdmin)
+admin.site.register(models.LithiumPointQuote, PriceAdmin)
 admin.site.register(
     [
         models.Chemistry,
