@@ -1,13 +1,13 @@
 """What the switchboard calls: one door for all news, and the jobs that carry copies out of the house."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from marketplace.accounts.events import CodeRequested, MemberInvited
 from marketplace.journal.events import Event
 from marketplace.journal.services import Finish, enqueue
 
-from . import services
+from . import price_answers, services
 
 
 def tell(event: Event, at: datetime) -> None:
@@ -43,3 +43,12 @@ def send_code(payload: dict[str, Any]) -> None:
 
 def send_invitation(payload: dict[str, Any]) -> None:
     services.send_invitation(payload["invitation"], key=payload["key"].replace(":", "."))
+
+
+def answer_price(payload: dict[str, Any]) -> None:
+    price_answers.send_answer(
+        payload["text"],
+        to=payload["to"],
+        on=date.fromisoformat(payload["on"]),
+        key=payload["key"],
+    )

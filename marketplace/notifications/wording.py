@@ -212,11 +212,39 @@ WORDINGS: Mapping[str, Wording] = {
         ),
         "building-2",
     ),
+    # --- answers to texts that ask for a price
+    "price_answer": W(
+        gettext_noop(
+            "%(thing)s %(quantity)s: %(low)s - %(high)s %(currency)s, about %(typical)s. A photo of the label tells more."
+        ),
+        "scale",
+    ),
+    "price_may_cost": W(
+        gettext_noop(
+            "%(thing)s %(quantity)s: up to %(high)s %(currency)s, or it costs up to %(low)s to be rid of. A photo tells more."
+        ),
+        "scale",
+    ),
+    "price_costs": W(
+        gettext_noop(
+            "%(thing)s %(quantity)s: costs %(high)s - %(low)s %(currency)s to be rid of today. A bigger load costs less a kg."
+        ),
+        "scale",
+    ),
+    "price_help": W(
+        gettext_noop(
+            "Ask so: PRICE SCOOTER 20 KG, or PRICE PHONE 300 PCS. Words: scooter, rickshaw, EV, aki, inverter, phone, laptop, tool, solar."
+        ),
+        "info",
+    ),
+    "price_unknown": W(
+        gettext_noop("We cannot say a price for that now. Try again tomorrow."), "info"
+    ),
 }
 
 SUBJECT = gettext_noop("Voltbazaar: %(start)s")
-MONEY = frozenset({"amount", "low", "high"})
-NAMES = frozenset({"lot", "organisation", "carrier", "to", "number", "reason"})
+MONEY = frozenset({"amount", "low", "high", "typical"})
+NAMES = frozenset({"lot", "organisation", "carrier", "to", "number", "reason", "thing"})
 
 
 def sentence(template: str, facts: Mapping[str, Any], *, language: str | None = None) -> str:

@@ -1,6 +1,6 @@
 """Doors for the journal."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -60,9 +60,10 @@ def on_deal_settled(event: SettledDeal, at: datetime) -> None:
 
 
 def publish_index(payload: dict[str, Any]) -> Finish:
-    """Every day: publish the price index of the slot's day, and draw the trend of the board before people wake up."""
-    on = datetime.fromisoformat(payload["slot"]).date()
-    public.trends(on)
+    """Every day: publish the index of the day before, which has ended, and draw today's trend before people wake up."""
+    slot = datetime.fromisoformat(payload["slot"])
+    on = (slot - timedelta(days=1)).date()
+    public.trends(slot.date())
 
     def finish(now: datetime) -> None:
         services.publish_index(on=on, now=now)

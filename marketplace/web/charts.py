@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import floor, log10
 
 WIDTH, HEIGHT = 400, 220
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 28
 GRID = 4
 
 
@@ -125,10 +125,7 @@ def scatter(
             for said, paid, under, top in spots
         ),
         rows=tuple(Mark(y(step), amount(Decimal(str(step))), "end") for step in steps),
-        columns=tuple(
-            Mark(x(step), amount(Decimal(str(step))), "end" if step == high else "middle")
-            for step in steps
-        ),
+        columns=tuple(Mark(x(step), amount(Decimal(str(step)))) for step in steps[:-1]),
         zero=y(0.0),
     )
 

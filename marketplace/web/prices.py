@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 from babel.dates import format_date
+from babel.numbers import format_decimal
 from django import forms
 from django.conf import settings
 from django.http import HttpResponse
@@ -33,9 +34,10 @@ from marketplace.reference.models import Chemistry, Parameter, PayableTerm
 from .charts import Chart, line_chart, scatter, sparkline
 from .http import WebRequest, page
 from .sell import NumberField
-from .templatetags.house import locale, money_text
+from .templatetags.house import locale
 
 AN_HOUR = 3600
+DAYS_A_DOT = 7
 CODE = re.compile(r"[A-Z]{2}")
 EVERYWHERE = ""
 LICENCE_NAME = "Creative Commons Attribution 4.0 International"
@@ -249,13 +251,15 @@ def calibrated(request: WebRequest) -> HttpResponse:
     spots = [(dot.predicted, dot.settled, dot.low, dot.high) for dot in said.dots]
     context = {
         "said": said,
-        "chart": scatter(spots, amount=_usd),
+        "chart": scatter(spots, amount=_plain),
         "kinds": [
             (bucket.code or _("Kind not known"), bucket.score) for bucket in said.by_chemistry
         ],
         "places": [(_country_name(bucket.code), bucket.score) for bucket in said.by_country],
         "expected": calibration.EXPECTED,
         "method": index_rules.METHOD,
+        "paid_less": said.whole is not None and said.whole.bias_usd_per_kg < 0,
+        "bias": abs(said.whole.bias_usd_per_kg) if said.whole else None,
         "shows_names": request.user.is_authenticated,
     }
     return page(request, "web/prices/calibration.html", context)
@@ -342,14 +346,15 @@ def _named(codes: Sequence[str]) -> list[tuple[str, str]]:
 def _course(line: public.Line) -> Chart | None:
     return line_chart(
         [(point.on, point.value) for point in line.trend],
-        [(point.on, point.value, point.is_inferred) for point in line.paid_lately],
-        amount=lambda value: money_text(value, line.currency),
+        [(point.on, point.value, point.is_inferred) for point in line.paid_lately[::-DAYS_A_DOT]],
+        amount=_plain,
         day=lambda on: format_date(on, "MMM y", locale=locale()),
     )
 
 
-def _usd(value: Decimal) -> str:
-    return money_text(value, "USD")
+def _plain(value: Decimal) -> str:
+    """Write a number at an axis; the words below the chart say what it counts."""
+    return str(format_decimal(value, "#,##0.##", locale=locale()))
 
 
 def _english_board(request: WebRequest) -> public.Board:

@@ -61,6 +61,12 @@ SIGNS = {
 }
 MAIN_CHEMISTRIES = ("LFP", "NMC532", "LCO", "PBA", "NIMH")
 UNKNOWN = "UNKNOWN"
+PRICED = {  # what "check my price" hands over, and the page that it answers beforehand
+    "origin": "origin",
+    "chemistry": "chemistry",
+    "mass_kg": "amount",
+    "units": "amount",
+}
 
 
 class NumberField(forms.Field):
@@ -200,9 +206,13 @@ def start(request: WebRequest) -> HttpResponse:
     if not request.actor.may(Capability.LOT_LIST):
         raise PermissionDenied
     form = StartForm(request.POST or None, initial={"request_id": uuid4()})
+    if answers := {name: request.GET[name][:20] for name in PRICED if name in request.GET}:
+        request.session["priced"] = {"lot": None, "answers": answers}
     if request.method == "POST" and form.is_valid():
         with refusals(form):
             lot = services.start_lot(actor=request.actor, now=timezone.now(), **form.cleaned_data)
+            if (priced := request.session.get("priced")) and priced["lot"] is None:
+                request.session["priced"] = {**priced, "lot": lot.pk}
             return go(request, "sell-step", lot.pk, "photos")
     drafts = (
         Lot.objects.visible_to(request.actor)
@@ -228,7 +238,7 @@ def step(request: WebRequest, pk: int, name: str) -> HttpResponse:
     if lot.status == Lot.Status.QUARANTINED or lot.status not in services.EDITABLE:
         return go(request, "lot", lot.pk)
     if request.method != "POST":
-        form = FORMS[name](initial=_initial(lot, name))
+        form = FORMS[name](initial=_priced(request, lot, name) | _known(_initial(lot, name)))
         return _show(request, lot, name, form)
     form = FORMS[name](request.POST, request.FILES)
     if name == "amount" and (sum_form := _added(request, form)) is not None:
@@ -253,6 +263,18 @@ def photo_remove(request: WebRequest, pk: int, photo_pk: int) -> HttpResponse:
 def _mine(request: WebRequest, pk: int) -> Lot:
     mine = Lot.objects.visible_to(request.actor).filter(seller_id=request.actor.organisation_id)
     return get_object_or_404(mine.select_related("chemistry"), pk=pk)
+
+
+def _priced(request: WebRequest, lot: Lot, name: str) -> dict[str, Any]:
+    """Return what was answered when the price was checked, as a proposal: the seller still presses Next."""
+    priced = request.session.get("priced")
+    if not priced or priced["lot"] != lot.pk:
+        return {}
+    return {field: said for field, said in priced["answers"].items() if PRICED[field] == name}
+
+
+def _known(answers: dict[str, Any]) -> dict[str, Any]:
+    return {field: said for field, said in answers.items() if said not in (None, "")}
 
 
 def _initial(lot: Lot, name: str) -> dict[str, Any]:

@@ -28,6 +28,9 @@ LONGEST = {
     "to": "Nusantara Muatan Khusus Sejahtera",
     "reason": "We have found papers that contradict each other in three deals.",
     "site": "https://voltbazaar.example",
+    "thing": "Baterai inverter atau surya",
+    "quantity": "100,000 pcs",
+    "typical": "1880000000",
 }
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 

@@ -299,14 +299,16 @@ def test_a_day_without_an_index_gets_none_afterwards(market, now):
     assert set(IndexValue.objects.values_list("on", flat=True)) == {now.date()}
 
 
-def test_the_schedule_publishes_the_day_of_its_slot(market, now, clock):
-    market()
+def test_the_schedule_publishes_the_day_that_has_ended(market, now):
+    market(days_ago=1)
     finish = tasks.publish_index({"slot": now.isoformat()})
 
     finish(now)
     finish(now)
 
-    assert set(IndexValue.objects.values_list("on", flat=True)) == {now.date()}
+    assert set(IndexValue.objects.values_list("on", flat=True)) == {
+        (now - timedelta(days=1)).date()
+    }
 
 
 def test_an_index_value_says_what_it_rests_on(reference, now):

@@ -148,7 +148,7 @@ def every_day(it: Market) -> Process:
     """Do what the schedules do: what nobody answered in time is decided by its contract; the price index is published."""
     while True:
         deals.expire_overdue(now=it.now)
-        pricing.publish_index(on=it.now.date(), now=it.now)
+        pricing.publish_index(on=(it.now - timedelta(days=1)).date(), now=it.now)
         yield timedelta(hours=6)
 
 

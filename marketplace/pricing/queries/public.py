@@ -70,7 +70,10 @@ class Paid:
 
     value: Decimal
     on: date
+    form: str
+    """Empty: of batteries of this chemistry in any form."""
     country: str
+    """Empty: in all countries."""
     is_inferred: bool
     deals: int
     kg: Decimal
@@ -279,7 +282,7 @@ def in_money(amount: Decimal, currency: str) -> Decimal:
     """Return an amount with three digits that count, or to what can be paid if that is coarser.
 
     >>> in_money(Decimal("61234.5"), "IDR"), in_money(Decimal("3.14159"), "USD"), in_money(Decimal("0.017"), "USD")
-    (Decimal('61200'), Decimal('3.14'), Decimal('0.02'))
+    (Decimal('61200.00'), Decimal('3.14'), Decimal('0.02'))
     """
     return payable(rounded(amount), currency) if abs(amount) >= minor_unit(currency) else Decimal(0)
 
@@ -331,6 +334,7 @@ def _paid(row: IndexValue, per_usd: Decimal, currency: str) -> Paid:
     return Paid(
         value=in_money(rounded(row.usd_per_kg) * per_usd, currency),
         on=row.on,
+        form=row.form,
         country=row.country,
         is_inferred=row.basis == IndexValue.Basis.INFERRED,
         deals=at_least(row.deals),
