@@ -148,6 +148,7 @@ SWITCHBOARD = Switchboard(
         "notifications.send_copy": notifications_tasks.send_copy,
         "notifications.send_code": notifications_tasks.send_code,
         "notifications.send_invitation": notifications_tasks.send_invitation,
+        "notifications.answer_price": notifications_tasks.answer_price,
         "ops.drill": ops_tasks.drill,
     },
     schedules={
