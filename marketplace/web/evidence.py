@@ -1,7 +1,7 @@
 """What proves what a lot is: the codes on it, its battery passports, the tests of its health."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
@@ -173,6 +174,21 @@ PASSPORT_DOUBTS = {
     "word_unknown": lazy("We do not know this word."),
     "wrong_cas": lazy("A substance number has a wrong check digit."),
 }
+COUNTS = frozenset({"expected_cycles", "full_cycles"})
+DAYS = frozenset({"made_on", "in_service_on"})
+NAMES = (
+    "negativeEvent",
+    "batteryMaterialName",
+    "hazardousSubstanceName",
+    "recycledMaterial",
+    "materialName",
+    "name",
+    "linkName",
+    "header",
+    "title",
+    "documentType",
+)
+"""What the formats call an entry of a list."""
 ENTRIES_SHOWN = 10
 CODES_SHOWN = 50
 
@@ -181,7 +197,7 @@ CODES_SHOWN = 50
 class ShownCode:
     row: LotIdentifier
     value: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str, date | None], ...]
     doubts: tuple[str, ...]
     is_bad: bool
 
@@ -191,10 +207,10 @@ class ShownField:
     label: str
     text: str
     number: Decimal | None
+    day: date | None
     unit: str
     as_of: datetime | None
     believed: bool
-    doubts: tuple[str, ...]
     entries: tuple[str, ...] = ()
 
 
@@ -202,8 +218,8 @@ class ShownField:
 class ShownPassport:
     row: LotPassport
     fields: tuple[ShownField, ...]
-    flagged: tuple[ShownField, ...]
-    others: tuple[tuple[str, str], ...]
+    wrong: tuple[tuple[str, str], ...]
+    noted: tuple[tuple[str, str], ...]
 
 
 class CodesForm(forms.Form):
@@ -327,7 +343,7 @@ def _code(row: LotIdentifier, request: WebRequest, *, is_mine: bool) -> ShownCod
         row=row,
         value=row.value_for(request.actor),
         facts=tuple(
-            (str(label), str(WORDS.get(told[fact], told[fact])))
+            (str(label), str(WORDS.get(told[fact], told[fact])), _day(fact, told[fact]))
             for fact, label in FACTS.items()
             if fact in told
         ),
@@ -336,27 +352,37 @@ def _code(row: LotIdentifier, request: WebRequest, *, is_mine: bool) -> ShownCod
     )
 
 
+def _day(fact: str, said: Any) -> date | None:
+    """Return the day that a fact is, so that it is written as the reader writes days."""
+    return parse_day(said) if fact in DAYS and isinstance(said, str) else None
+
+
+def parse_day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:  # 31 February
+        return None
+
+
 def _passport(row: LotPassport) -> ShownPassport:
-    doubts: dict[str, list[str]] = {}
+    wrong: dict[str, list[str]] = {}
+    noted: dict[str, list[str]] = {}
     for doubt in row.doubts:
+        label = str(FIELDS.get(doubt["field"], doubt["field"]))
         words = str(PASSPORT_DOUBTS.get(doubt["code"], doubt["code"]))
-        doubts.setdefault(doubt["field"], []).append(words)
-    fields = tuple(
-        _field(name, row.read[name], doubts.get(name, [])) for name in FIELDS if name in row.read
-    )
+        if doubt["code"] in rules.SOFT:  # often the same of many fields: the doubt comes first
+            noted.setdefault(words, []).append(label)
+        else:
+            wrong.setdefault(label, []).append(words)
     return ShownPassport(
         row=row,
-        fields=fields,
-        flagged=tuple(field for field in fields if field.doubts),
-        others=tuple(
-            (str(FIELDS.get(name, name)), " ".join(said))
-            for name, said in doubts.items()
-            if name not in row.read
-        ),
+        fields=tuple(_field(name, row.read[name]) for name in FIELDS if name in row.read),
+        wrong=tuple((label, " ".join(dict.fromkeys(said))) for label, said in wrong.items()),
+        noted=tuple((words, ", ".join(dict.fromkeys(of))) for words, of in noted.items()),
     )
 
 
-def _field(name: str, read: dict[str, Any], doubts: list[str]) -> ShownField:
+def _field(name: str, read: dict[str, Any]) -> ShownField:
     value, as_of = read["value"], read["as_of"]
     is_list = isinstance(value, list)
     number = (
@@ -366,16 +392,17 @@ def _field(name: str, read: dict[str, Any], doubts: list[str]) -> ShownField:
         label=str(FIELDS[name]),
         text="" if is_list else str(WORDS.get(value, value)),
         number=number,
+        day=_day(name, value),
         unit=read["unit"],
         as_of=datetime.fromisoformat(as_of) if as_of else None,
         believed=read["believed"],
-        doubts=tuple(dict.fromkeys(doubts)),
         entries=tuple(_entry(entry) for entry in value[:ENTRIES_SHOWN]) if is_list else (),
     )
 
 
-COUNTS = frozenset({"expected_cycles", "full_cycles"})
-
-
 def _entry(entry: dict[str, str]) -> str:
-    return " · ".join(word for word in entry.values() if word)
+    """Return what an entry of a list is called, and since when; all of it stands in the original."""
+    name = next((entry[key] for key in NAMES if entry.get(key)), "") or next(
+        iter(entry.values()), ""
+    )
+    return " · ".join(filter(None, [name, entry.get("lastUpdate", "")[:10]]))

@@ -647,7 +647,9 @@ def _entries(
     """Return the entries of a list as flat words, the CAS numbers among them checked."""
     kept = []
     for entry in entries[:MOST_ENTRIES]:
-        flat = dict(_flat(entry))
+        flat: dict[str, str] = {}
+        for key, word in _flat(entry):
+            flat.setdefault(key, word)  # the outer name counts: a material's, not its class's
         for key, word in flat.items():
             if word != word.strip():
                 doubts.append(Doubt(wanted.name, "space_around", word[:40]))
