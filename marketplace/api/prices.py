@@ -26,7 +26,9 @@ class PublicRate(SimpleRateThrottle):
     scope = "prices"
     rate = "60/min"
 
-    def get_cache_key(self, request: Any, view: Any) -> str:
+    def get_cache_key(self, request: Any, view: Any) -> str | None:
+        if request.method != "GET":  # refused anyway, and free
+            return None
         return f"throttle:prices:{self.get_ident(request)}"
 
 
