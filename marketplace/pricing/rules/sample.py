@@ -7,7 +7,7 @@ of evidence, differ by their facts only. Draws are mirrored, so that the middle 
 Arrays: N lots x S draws of 64-bit floats. Nothing here is paid: what is paid are the exact sums.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -61,7 +61,7 @@ def ranges(cases: Sequence[Inputs], *, seed: int, samples: int = SAMPLES) -> Ran
 def _block(cases: Sequence[Inputs], seed: int, samples: int) -> tuple[Array, Array, Array]:
     """Value a block twice: drawn, and at the typical inputs, which are a single draw of zeros."""
     drawn = _values(cases, _Drawn(seed, samples))
-    low, high = _marks(drawn)
+    low, high = marks(drawn)
     (typical,) = np.moveaxis(_values(cases, _Typical()), 2, 0)
     return low, high, typical
 
@@ -92,19 +92,61 @@ class _Typical:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The same draws of one lot for whoever sums them by other terms. Arrays of S.
+
+    ``usd_per_dry_kg``: what is contained of each material in a dry kilogram, at its whole quote.
+    """
+
+    mass_kg: Array
+    dry_kg: Array
+    energy_kwh: Array | None
+    usd_per_dry_kg: Mapping[str, Array]
+    way_usd: Array
+
+
+def draws(case: Inputs, *, seed: int, samples: int = SAMPLES) -> Draws:
+    """Return what the ranges of a lot are drawn from, so that offers for it differ by their terms only."""
+    draw = _Drawn(seed, samples)
+    mass = _lots([case.mass_kg], "mass", draw)
+    dry = mass * (1 - _share(_lots([case.moisture], "moisture", draw)))
+    pack = case.pack
+    return Draws(
+        mass_kg=mass[0],
+        dry_kg=dry[0],
+        energy_kwh=None if pack is None else _one(pack.energy_kwh, "energy", draw),
+        usd_per_dry_kg=_contained(case, draw),
+        way_usd=_way([case], mass, draw)[0],
+    )
+
+
+def _contained(case: Inputs, draw: _Drawn) -> dict[str, Array]:
+    kinds = draw.kinds(tuple(makeup.share for makeup in case.makeups))
+    found: dict[str, Array] = {}
+    for place, makeup in enumerate(case.makeups):
+        for metal in makeup.recipe.metals:
+            content = _one(metal.content, f"content {metal.material}", draw)
+            quote = _one(metal.usd_per_kg, f"quote {metal.material}", draw)
+            worth = np.where(kinds == place, content * quote, 0.0)
+            found[metal.material] = found.get(metal.material, np.zeros(draw.samples)) + worth
+    return found
+
+
+def marks(values: Array) -> tuple[Array, Array]:
+    """Return the 10 and 90 % marks along the last axis."""
+    last = values.shape[-1] - 1
+    places = (round(0.1 * last), round(0.9 * last))
+    in_order = np.partition(values, places, axis=-1)
+    return in_order[..., places[0]], in_order[..., places[1]]
+
+
 def _values(cases: Sequence[Inputs], draw: _Drawn | _Typical) -> Array:
     """Return USD by lot, route and draw: shape (N, 4, S)."""
     number = len(cases)
     mass = _lots([case.mass_kg for case in cases], "mass", draw)
     dry = mass * (1 - _share(_lots([case.moisture for case in cases], "moisture", draw)))
-    trip = (
-        _column([case.trip.base_usd for case in cases])
-        + mass
-        * _lots([case.trip.km for case in cases], "km", draw)
-        * _lots([case.trip.usd_per_tkm for case in cases], "freight", draw)
-        / 1000
-        + mass * _lots([case.trip.packing_usd_per_kg for case in cases], "packing", draw)
-    )
+    trip = _way(cases, mass, draw)
     gross, steps = _by_kg(cases, draw)
     loss = _share(_lots([case.shredding_loss for case in cases], "loss", draw))
     kept = (1 - loss) * (1 - _column([case.damage_cut for case in cases]))
@@ -123,6 +165,17 @@ def _values(cases: Sequence[Inputs], draw: _Drawn | _Typical) -> Array:
         values[whole, 0] = reuse
         values[whole, 1] = repurpose
     return values
+
+
+def _way(cases: Sequence[Inputs], mass: Array, draw: _Drawn | _Typical) -> Array:
+    return (
+        _column([case.trip.base_usd for case in cases])
+        + mass
+        * _lots([case.trip.km for case in cases], "km", draw)
+        * _lots([case.trip.usd_per_tkm for case in cases], "freight", draw)
+        / 1000
+        + mass * _lots([case.trip.packing_usd_per_kg for case in cases], "packing", draw)
+    )
 
 
 def _has_second_life(case: Inputs) -> bool:
@@ -245,14 +298,6 @@ def _column(values: Sequence[Decimal]) -> Array:
 
 def _share(drawn: Array) -> Array:
     return np.minimum(drawn, 1.0)
-
-
-def _marks(values: Array) -> tuple[Array, Array]:
-    """Return the 10 and 90 % marks along the last axis."""
-    last = values.shape[-1] - 1
-    places = (round(0.1 * last), round(0.9 * last))
-    in_order = np.partition(values, places, axis=-1)
-    return in_order[..., places[0]], in_order[..., places[1]]
 
 
 @lru_cache(maxsize=256)
