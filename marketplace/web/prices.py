@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
+from marketplace.accounts.actors import ANONYMOUS
 from marketplace.pricing import rules
 from marketplace.pricing.queries import public
 from marketplace.pricing.rules import asking, calibration
@@ -167,7 +168,7 @@ class CheckForm(forms.Form):
     def __init__(self, *args: Any, countries: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: Any = self.fields
-        kinds = Chemistry.objects.in_bulk(asking.KINDS)
+        kinds = Chemistry.objects.visible_to(ANONYMOUS).in_bulk(asking.KINDS)
         fields["thing"].choices = [(thing.code, thing.code) for thing in asking.THINGS]
         fields["chemistry"].choices = [
             ("", _("I do not know")),
@@ -311,8 +312,8 @@ def method(request: WebRequest) -> HttpResponse:
 def method_expert(request: WebRequest) -> HttpResponse:
     """How we reckon, with every formula, every number and where it comes from. The tables are read live."""
     today = timezone.now().date()
-    terms = PayableTerm.objects.filter(is_house_default=True).valid(today)
-    numbers = Parameter.objects.valid(today).select_related("source")
+    terms = PayableTerm.objects.visible_to(request.actor).filter(is_house_default=True).valid(today)
+    numbers = Parameter.objects.visible_to(request.actor).valid(today).select_related("source")
     context = {
         "board": public.board(on=today, country=_country(request)),
         "method": index_rules.METHOD,
