@@ -189,7 +189,11 @@ class BidQuerySet(RowQuerySet["Bid"]):
 
 
 class Bid(models.Model):
-    """A binding offer: pay up to ``maximum`` for the whole lot. Append-only. Amounts in the auction's currency."""
+    """A binding offer: pay up to ``maximum`` for the whole lot. Append-only. Amounts in the auction's currency.
+
+    A bid in a sealed auction may be a formula: then ``terms`` are its terms, as ``pricing.rules.formulas.plain`` writes
+    them, ``maximum`` what they typically pay at the seller's gate, and ``figures`` how that was worked out when it was placed.
+    """
 
     auction = models.ForeignKey(Auction, models.PROTECT, related_name="bids")
     bidder = models.ForeignKey(Organisation, models.PROTECT, related_name="bids")
@@ -202,12 +206,19 @@ class Bid(models.Model):
     leads = models.BooleanField(help_text="Whether it led when it was placed; false while sealed.")
     placed_at = models.DateTimeField()
     request_id = models.UUIDField()
+    terms = models.JSONField(null=True, help_text="Null for a plain amount.")
+    figures = models.JSONField(null=True)
 
     objects = BidQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(maximum__gt=0), name="bid_is_positive"),
+            models.CheckConstraint(
+                condition=Q(terms__isnull=True, figures__isnull=True)
+                | Q(terms__isnull=False, figures__isnull=False, leads=False, price_after=None),
+                name="bid_terms_have_figures_and_are_sealed",
+            ),
             models.UniqueConstraint(
                 fields=["bidder", "request_id"], name="bid_request_counts_once"
             ),

@@ -10,20 +10,26 @@ from .closing import (
     expire_decision,
     release_deposit,
 )
+from .formulas import Compared, TermsRefused, compare_terms, materials_of, place_formula_bid
 from .opening import AuctionRefused, open_auction, open_planned_auction, withdraw_auction
 
 __all__ = [
     "AuctionRefused",
     "BidRefused",
+    "Compared",
     "DecisionRefused",
+    "TermsRefused",
     "advance_ladder",
     "close_auction",
+    "compare_terms",
     "decide",
     "end_ladder",
     "expire_decision",
+    "materials_of",
     "open_auction",
     "open_planned_auction",
     "place_bid",
+    "place_formula_bid",
     "release_deposit",
     "withdraw_auction",
 ]

@@ -1,5 +1,7 @@
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from babel.numbers import format_currency
@@ -45,6 +47,14 @@ class BidRefused(Refused):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """Terms as they were read, and what they were worked out to."""
+
+    terms: dict[str, Any]
+    figures: dict[str, Any]
+
+
 @transaction.atomic
 def place_bid(
     auction: Auction,
@@ -55,6 +65,7 @@ def place_bid(
     request_id: UUID,
     clock: Clock,
     confirmed: bool = False,
+    formula: Formula | None = None,
 ) -> Bid:
     """Place a binding bid for the actor's organisation, and keep the auction open a little longer.
 
@@ -63,6 +74,7 @@ def place_bid(
     :param maximum: up to what the bidder goes, for the whole lot; in a sealed auction what they pay
     :param clock: the database's; it is read only after the auction's lock is granted, and so decides the deadline
     :param confirmed: that a bid five times as high as the leading one is meant
+    :param formula: what ``maximum`` was worked out from; ``place_formula_bid`` gives it
     :raises PermissionDenied: if the actor may not bid
     :raises BidRefused: if the auction is not open, the lot is the bidder's own, or the amount will not do
     :raises LicenceNeeded: if no licence of the bidder allows it
@@ -72,7 +84,8 @@ def place_bid(
     _refuse_absurd(maximum)
     lock_word(f"bid:{bidder_id}:{request_id}")
     if repeated := Bid.objects.filter(bidder_id=bidder_id, request_id=request_id).first():
-        if (repeated.auction_id, repeated.maximum) != (auction.pk, maximum):
+        asked = auction.pk, maximum, None if formula is None else formula.terms
+        if (repeated.auction_id, repeated.maximum, repeated.terms) != asked:
             raise BidRefused(
                 _("This request was already used for another bid. Reload the page and bid again."),
                 code="idempotency_mismatch",
@@ -91,7 +104,9 @@ def place_bid(
     _refuse_kinship(auction, bidder_id, actor)
     licence = _licence_for(auction, bidder_id, now)
     if auction.mode == Auction.Mode.SEALED:
-        bid = _place_sealed(auction, bidder_id, licence, actor, maximum, request_id, now, confirmed)
+        bid = _place_sealed(
+            auction, bidder_id, licence, actor, maximum, request_id, now, confirmed, formula
+        )
         outbid_id = None
     else:
         before = auction.leader_id
@@ -210,6 +225,7 @@ def _place_sealed(
     request_id: UUID,
     now: datetime,
     confirmed: bool,
+    formula: Formula | None,
 ) -> Bid:
     """Keep a sealed bid. The auction's row does not change: its price, count and end would tell of the bid."""
     own = Bid.objects.filter(auction=auction, bidder_id=bidder_id).order_by("-maximum")
@@ -227,6 +243,8 @@ def _place_sealed(
         leads=False,
         placed_at=now,
         request_id=request_id,
+        terms=formula.terms if formula else None,
+        figures=formula.figures if formula else None,
     )
 
 

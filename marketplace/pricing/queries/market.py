@@ -118,6 +118,12 @@ class Market:
             self._recipes[code, convention] = self._made_recipe(code, convention)
         return self._recipes[code, convention]
 
+    def at_whole_quotes(self, code: str) -> rules.Recipe:
+        """Return what a kilogram of a chemistry contains of each quoted material, at the whole quote: whoever offers a
+        formula pays shares of that."""
+        found = (self._whole(content) for content in self.contents.get(code, ()))
+        return rules.Recipe(code, tuple(metal for metal in found if metal is not None), ())
+
     def band(self, code: str, suffix: str = "") -> Band:
         """Return the parameters CODE_LOW, CODE_TYPICAL and CODE_HIGH, each with a suffix, as a band."""
         low, typical, high = (
@@ -197,22 +203,28 @@ class Market:
         feed: str,
         terms: Mapping[tuple[str, str], Payable],
     ) -> rules.Metal | None:
-        is_lithium = content.material == Material.LI
         payable = terms.get((feed, content.material))
         if payable is None:
             return None
-        held = Band(content.kg_per_kg_pack_low, content.kg_per_kg_pack, content.kg_per_kg_pack_high)
-        is_phosphate = is_lithium and feed == Chemistry.Feed.LFP
+        is_phosphate = content.material == Material.LI and feed == Chemistry.Feed.LFP
         if is_phosphate and terms is self.payables and self.lithium_point is not None:
-            return self._by_the_point(held, self.lithium_point)
+            return self._by_the_point(_held(content), self.lithium_point)
+        whole = self._whole(content)
+        if whole is None:
+            return None
+        return replace(whole, payable=Band(payable.low, payable.typical, payable.high))
+
+    def _whole(self, content: ChemistryMaterial) -> rules.Metal | None:
+        """Return a material at its whole quote; nothing if it is not quoted."""
+        is_lithium = content.material == Material.LI
         quote = self.quotes.get(Material.LITHIUM_CARBONATE if is_lithium else content.material)
         if quote is None:
             return None
         usd_per_kg = quote.price_usd_per_kg * (self.numbers["LI2CO3_PER_LI"] if is_lithium else 1)
         return rules.Metal(
             material=content.material,
-            content=held,
-            payable=Band(payable.low, payable.typical, payable.high),
+            content=_held(content),
+            payable=Band.exactly(Decimal(1)),
             usd_per_kg=self._aged(Band.exactly(usd_per_kg), quote.quoted_on, content.material),
             source=quote.source,
             quoted_on=quote.quoted_on.isoformat(),
@@ -346,6 +358,16 @@ def inputs_of(facts: Facts, market: Market, *, convention: str = HOUSE) -> rules
     )
 
 
+def inputs_at_whole_quotes(facts: Facts, market: Market) -> rules.Inputs:
+    """Return the inputs of offers as formulas for a lot: as of its valuation, but with no payables of ours in them."""
+    inputs = inputs_of(facts, market)
+    makeups = tuple(
+        rules.Makeup(market.at_whole_quotes(makeup.recipe.chemistry), makeup.share)
+        for makeup in inputs.makeups
+    )
+    return replace(inputs, makeups=makeups)
+
+
 def by_the_other_convention(facts: Facts, market: Market) -> rules.Inputs | None:
     """Return the inputs by Korean terms for nickel-cobalt lots: no others were ever quoted there."""
     if facts.chemistry in UNSURE or facts.chemistry is None:
@@ -422,6 +444,10 @@ def _pack(facts: Facts, market: Market) -> rules.Pack | None:
         reuse_barred=() if facts.has_history else (Gate.NO_HISTORY,),
         source=next((row.source_id for _at, row in graded if row), ""),
     )
+
+
+def _held(content: ChemistryMaterial) -> Band:
+    return Band(content.kg_per_kg_pack_low, content.kg_per_kg_pack, content.kg_per_kg_pack_high)
 
 
 def _energy(facts: Facts, chemistry: Chemistry, market: Market) -> Band:
