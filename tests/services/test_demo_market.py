@@ -44,7 +44,8 @@ def test_a_market_lives_through_the_services_and_leaves_nothing_undone(market, c
     assert Bid.objects.exists()
     assert Deal.objects.exists()
     assert Licence.objects.filter(status="VERIFIED").count() >= 20
-    undone = Job.objects.exclude(state="DONE").exclude(kind="logistics.render_documents")
+    for_the_worker = ["logistics.render_documents", "lots.read_codes"]
+    undone = Job.objects.exclude(state="DONE").exclude(kind__in=for_the_worker)
     assert not undone.exists(), undone.values("kind", "last_error")
     assert not Posting.objects.values("currency").annotate(all=Sum("amount")).exclude(all=0)
 

@@ -146,9 +146,13 @@ def sellers(it: Market, packs: list[PackModel], wanted: int) -> list[tuple[datet
 
 def every_day(it: Market) -> Process:
     """Do what the schedules do: what nobody answered in time is decided by its contract; the price index is published."""
+    published = None
     while True:
         deals.expire_overdue(now=it.now)
-        pricing.publish_index(on=(it.now - timedelta(days=1)).date(), now=it.now)
+        yesterday = (it.now - timedelta(days=1)).date()
+        if yesterday != published:
+            pricing.publish_index(on=yesterday, now=it.now)
+            published = yesterday
         yield timedelta(hours=6)
 
 
@@ -160,7 +164,7 @@ class Machines:
 
     EVERY = timedelta(minutes=10)  # people take longer than that before they look again
     LATER = ("certificates.issue", "freight.gather_quotes")
-    FOR_THE_WORKER = ("logistics.render_documents",)
+    FOR_THE_WORKER = ("logistics.render_documents", "lots.read_codes")
 
     def __init__(self, it: Market) -> None:
         self._it = it
@@ -177,7 +181,9 @@ class Machines:
             self._last_deal = deal.pk
 
     def finish(self) -> None:
-        """Do what is left, and end the jobs whose work has been done meanwhile. The papers are left to the worker, which prints them."""
+        """Do what is left, and end the jobs whose work has been done meanwhile. Papers and photos are left to the worker,
+        which prints the ones and looks for codes in the others.
+        """
         self._run(Job.objects.exclude(kind__in=self.FOR_THE_WORKER))
 
     def _run(self, jobs: JobQuerySet) -> None:
