@@ -251,7 +251,12 @@ LEFT_AH = "performance__dynamic__capacity__capacity"
         (WEIGHT, {"value": "much"}, "mass_kg", "not_a_number"),
         (WEIGHT, {"value": True, "unit": "unit:kilogram"}, "mass_kg", "not_a_number"),
         (WEIGHT, {"value": 1e300, "unit": "unit:gram"}, "mass_kg", "absurd"),
-        (WEIGHT, {"value": 21000.0, "unit": "unit:kilogram"}, "mass_kg", "mass_disagrees_with_energy"),
+        (
+            WEIGHT,
+            {"value": 21000.0, "unit": "unit:kilogram"},
+            "mass_kg",
+            "mass_disagrees_with_energy",
+        ),
         ("performance__rated__energy", {"value": 52500.0}, "rated_energy_kwh", "wh_for_kwh"),
         (
             "performance__rated__energy",
