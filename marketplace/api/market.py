@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Max, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -143,20 +144,51 @@ class AuctionDetailOut(AuctionOut):
         fields = [*AuctionOut.Meta.fields, "history"]
 
 
-class BidIn(RequestIdIn):
-    """A bid for the whole lot: up to what the bidder goes."""
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class TermsField(serializers.JSONField):
+    """Terms as named fields. The rules read them; here anything passes."""
 
-    maximum = serializers.DecimalField(max_digits=20, decimal_places=6, error_messages=IN_NUMBERS)
+
+class BidIn(RequestIdIn):
+    """A bid for the whole lot: up to what the bidder goes; or, in a sealed auction, terms."""
+
+    maximum = serializers.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        required=False,
+        error_messages=IN_NUMBERS,
+        help_text="With terms: the figure they were last worked out to; another one is refused. It may be left out.",
+    )
+    terms = TermsField(
+        required=False,
+        help_text=(
+            "Sealed auctions only. One of: {kind: PER_KG, price}; {kind: PER_KWH, price}; {kind: FORMULA, payables: "
+            "{Ni: 0.75, ...} (shares of the quote, 0 to 1.2), charge_per_kg, floor_per_kg, pickup: BUYER or SELLER, "
+            "quotes_of: WEIGHING_DAY, MONTH or NEXT_MONTH, assay: CONTAINED_BY_CHEMISTRY or LAB}. "
+            "Amounts in the auction's currency. The bid counts as what the terms typically pay at the seller's gate, and a "
+            "contract is for that figure; quotes_of and assay are kept with it for whoever settles by them."
+        ),
+    )
     currency = serializers.CharField(max_length=3)
     confirmed = serializers.BooleanField(
         default=False, help_text="That a bid five times as high as the leading one is meant."
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "maximum" not in attrs and "terms" not in attrs:
+            raise serializers.ValidationError({"maximum": _("Send an amount, or terms.")})
+        return attrs
 
 
 class BidOut(serializers.ModelSerializer[Bid]):
     """A bid as it was placed. It never changes, so that a repeated request gets the same answer."""
 
     currency = serializers.CharField(source="auction.currency")
+    terms = TermsField(allow_null=True, help_text="Null for a plain amount.")
+    figures = TermsField(
+        allow_null=True,
+        help_text="How the maximum was worked out from the terms, with its worst case.",
+    )
 
     class Meta:
         model = Bid
@@ -170,6 +202,8 @@ class BidOut(serializers.ModelSerializer[Bid]):
             "leads",
             "placed_at",
             "request_id",
+            "terms",
+            "figures",
         ]
 
 
@@ -289,17 +323,12 @@ class Bids(APIView):
         """Place a binding bid. The same request id gets the same answer, also after the close."""
         said = BidIn(data=request.data)
         said.is_valid(raise_exception=True)
-        rows = Auction.objects.visible_to(request.actor).only("currency")
+        rows = Auction.objects.visible_to(request.actor).only("currency", "mode", "lot_id")
         auction = get_object_or_404(rows, pk=pk)
-        bid = services.place_bid(
-            auction,
-            actor=request.actor,
-            maximum=said.validated_data["maximum"],
-            currency=said.validated_data["currency"],
-            confirmed=said.validated_data["confirmed"],
-            request_id=said.request_id_for(request),
-            clock=database_clock,
-        )
+        asked = dict(said.validated_data)
+        asked["request_id"] = said.request_id_for(request)
+        place = services.place_formula_bid if "terms" in asked else services.place_bid
+        bid = place(auction, actor=request.actor, clock=database_clock, **asked)
         bid.auction = auction
         return Response(BidOut(bid).data, status=201)
 

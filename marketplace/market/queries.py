@@ -191,8 +191,7 @@ def _lines(auction: Auction, actor: Actor, *, is_hidden: bool) -> tuple[Line, ..
     shown = list(bids.order_by("-pk")[:SHOWN])
     letters: dict[int, str] = {}
     if shown and not is_hidden:
-        firsts = bids.values_list("bidder_id").annotate(first=Min("pk")).order_by("first")
-        letters = {bidder: letter_of(place) for place, (bidder, _first) in enumerate(firsts)}
+        letters = letters_of(auction)
     return tuple(
         Line(
             letter=letters.get(row.bidder_id, ""),
@@ -203,6 +202,13 @@ def _lines(auction: Auction, actor: Actor, *, is_hidden: bool) -> tuple[Line, ..
         )
         for row in shown
     )
+
+
+def letters_of(auction: Auction) -> dict[int, str]:
+    """Return by which letter each bidder of an auction is called, in the order in which they came."""
+    bids = Bid.objects.filter(auction=auction)
+    firsts = bids.values_list("bidder_id").annotate(first=Min("pk")).order_by("first")
+    return {bidder: letter_of(place) for place, (bidder, _first) in enumerate(firsts)}
 
 
 def letter_of(place: int) -> str:

@@ -33,8 +33,10 @@ from marketplace.reference.models import Chemistry, Country
 
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
 from .templatetags.house import cell, money_text, number, relative
+from .terms import kind_of, words_of
 
 PAGE = 24
+OFFERS_SHOWN = 50
 SOON = timedelta(hours=24)
 LENGTHS = (
     ("24", lazy("1 day")),
@@ -263,12 +265,48 @@ def _panel(request: WebRequest, auction: Auction, form: BidForm | None = None) -
         "view": view,
         "auction": auction,
         "bid_form": form or started,
-        "sign": _sign(auction.currency),
+        "sign": sign_of(auction.currency),
+        "offers": _offers(request, view) if is_sellers else [],
         "may_plan": is_sellers and auction.lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD),
         "must_decide": is_sellers and auction.status == Auction.Status.SELLER_DECISION,
         "may_withdraw": is_sellers
         and (view.is_planned or (view.is_open and not view.is_sealed and not view.bid_count)),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLine:
+    """One sealed bid as its seller reads it after the end."""
+
+    letter: str
+    kind: str
+    figure: Decimal
+    worst: Decimal
+    words: list[str]
+
+
+def _offers(request: WebRequest, view: queries.AuctionView) -> list[OfferLine]:
+    """Return the bids of a sealed auction after its end, best first, if any of them has terms."""
+    if not view.is_sealed or view.auction.closed_at is None:
+        return []
+    bids = list(
+        Bid.objects.visible_to(request.actor)
+        .filter(auction=view.auction)
+        .order_by("-maximum", "pk")[:OFFERS_SHOWN]
+    )
+    if not any(row.terms for row in bids):
+        return []
+    letters = queries.letters_of(view.auction)
+    return [
+        OfferLine(
+            letter=letters[row.bidder_id],
+            kind=kind_of(row.terms) if row.terms else _("Amount"),
+            figure=row.maximum,
+            worst=Decimal(row.figures["worst"]) if row.figures else row.maximum,
+            words=words_of(row.terms, view.currency) if row.terms else [],
+        )
+        for row in bids
+    ]
 
 
 @require_safe
@@ -360,7 +398,8 @@ def _visible(request: WebRequest, pk: int) -> Auction:
     return get_object_or_404(rows, pk=pk)
 
 
-def _sign(currency: str) -> str:
+def sign_of(currency: str) -> str:
+    """Return how a currency is written beside a number."""
     return money_text(0, currency).replace("0", "").strip("\u00a0 ") or currency
 
 
@@ -432,7 +471,7 @@ def plan_auction(request: WebRequest, pk: int) -> HttpResponse:
         "title": title_of(lot),
         "form": form,
         "valuation": suggestion.valuation if suggestion else None,
-        "sign": _sign(lot.seller.currency),
+        "sign": sign_of(lot.seller.currency),
         "is_ready": lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD),
     }
     status = 422 if form.errors else 200

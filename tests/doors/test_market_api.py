@@ -4,6 +4,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -312,3 +313,76 @@ def test_an_auction_is_withdrawn(program, auction, collector, recycler):
 
     assert Lot.objects.get().status == Lot.Status.WITHDRAWN
     assert post(program(collector), path).status_code in (404, 409)
+
+
+# --- bids by terms ---------------------------------------------------------------------------------------------------
+
+TERMS = {"kind": "FORMULA", "payables": {"Ni": 0.8, "Co": "0.8"}, "floor_per_kg": "1000"}
+
+
+def by_terms(terms, **other):
+    return {"terms": terms, "currency": "IDR", "request_id": str(uuid4())} | other
+
+
+def test_a_program_bids_by_terms_once(program, sealed, recycler, rich):
+    client, body = program(rich(recycler)), by_terms(TERMS)
+
+    answers = [post(client, f"auctions/{sealed.pk}/bids/", **body) for _twice in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201], answers[0].content
+    assert answers[0].json() == answers[1].json()
+    placed = answers[0].json()
+    assert placed["terms"]["payables"] == {"Ni": "0.8", "Co": "0.8"}
+    assert placed["maximum"] == placed["figures"]["typical"]
+    assert Bid.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        (TERMS | {"payables": {"Ni": 75}}, "payables.Ni: Pay at most 1.2"),
+        (TERMS | {"charge_per_kg": -1}, "charge_per_kg: Write zero or more"),
+        ("__import__('os')", "named fields"),
+        (None, "named fields"),
+        ([], "named fields"),
+    ],
+)
+def test_bad_terms_come_back_by_field(program, sealed, recycler, rich, terms, words):
+    answer = post(program(rich(recycler)), f"auctions/{sealed.pk}/bids/", **by_terms(terms))
+
+    assert 400 <= answer.status_code < 500
+    assert words in answer.content.decode() or terms is None
+    assert not Bid.objects.exists()
+
+
+def test_a_bid_needs_an_amount_or_terms(program, sealed, auction, recycler, rich):
+    client = program(rich(recycler))
+
+    bare = post(client, f"auctions/{sealed.pk}/bids/", currency="IDR", request_id=str(uuid4()))
+    rising = post(client, f"auctions/{auction.pk}/bids/", **by_terms(TERMS))
+
+    assert bare.status_code == 400
+    assert "Send an amount, or terms." in bare.content.decode()
+    assert "terms_need_sealed" in rising.content.decode()
+    assert not Bid.objects.exists()
+
+
+def test_terms_stay_sealed_until_the_end_and_then_the_seller_reads_them(
+    program, sealed, collector, rival, recycler, rich
+):
+    paths = ["auctions/", f"auctions/{sealed.pk}/", f"auctions/{sealed.pk}/bids/"]
+
+    def look():
+        clients = program(collector), program(rival)
+        return [
+            client.get(f"/api/v1/{path}").content.decode() for client in clients for path in paths
+        ]
+
+    before = look()
+    post(program(rich(recycler)), f"auctions/{sealed.pk}/bids/", **by_terms(TERMS))
+
+    assert look() == before
+    services.close_auction(sealed, clock=lambda: sealed.closes_at)
+    (told,) = program(collector).get(f"/api/v1/auctions/{sealed.pk}/bids/").json()
+    assert told["terms"]["floor_per_kg"] == "1000"
+    assert Decimal(told["figures"]["worst"]) > 0
