@@ -282,7 +282,7 @@ def market_on(on: date) -> Market:
         factors=emission_factors(),
         gates=reuse_gates(),
         plants=_plants(on),
-        lithium_point=_lithium_point(on),
+        lithium_point=lithium_point_on(on),
     )
 
 
@@ -476,7 +476,7 @@ def _plants(on: date) -> tuple[Plant, ...]:
     return tuple(plants)
 
 
-def _lithium_point(on: date) -> LithiumPoint | None:
+def lithium_point_on(on: date) -> LithiumPoint | None:
     """Return what a kilogram of lithium in black mass of whole phosphate batteries is paid, by the newest point quoted.
 
     A point of electrode scrap's black mass is dearer: it is brought down by the ratio of the last day on which a market

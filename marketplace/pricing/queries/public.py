@@ -27,8 +27,7 @@ from marketplace.reference.queries import Quote, RateMissing, parameter, rate_pe
 
 from .board import BOARD, price_board
 from .index import LINE_FORMS, group_of
-from .market import Facts, Market, flags_of, inputs_of, market_on, oldest_quote_on
-from .market import _lithium_point as lithium_point
+from .market import Facts, Market, flags_of, inputs_of, lithium_point_on, market_on, oldest_quote_on
 from .reading import EVIDENCE, TELLING
 
 LICENCE = "CC-BY-4.0"
@@ -261,7 +260,7 @@ def _markets(today: Market) -> Iterator[tuple[date, Market]]:
             if row.quoted_on <= day
         }
         if known.keys() == today.quotes.keys():
-            point = lithium_point(day)
+            point = lithium_point_on(day)
             yield day, replace(today, on=day, quotes=known, lithium_point=point, _recipes={})
 
 
