@@ -21,6 +21,7 @@ from marketplace.pricing.rules import (
     Step,
     Trip,
 )
+from marketplace.pricing.rules.sample import ranges
 
 ONE = Decimal(1)
 CENT = Decimal("0.01")
@@ -171,6 +172,32 @@ def test_a_metal_that_is_paid_in_two_ways_shows_no_single_way():
     )
 
     assert set(term.facts) == {"kg"}
+
+
+@given(
+    mass=masses,
+    usd=prices,
+    health=st.decimals("0.9", "1.0", places=3),
+    cut=st.decimals("0", "0.5", places=2),
+)
+def test_the_sample_and_the_sum_say_the_same_at_the_typical_inputs(mass, usd, health, cut):
+    asked = inputs(
+        Makeup(recipe(metal(usd=usd)), Decimal("0.7")),
+        Makeup(recipe(metal(content="0.02"), name="LFP"), Decimal("0.3")),
+        mass_kg=band(mass),
+        damage_cut=cut,
+        moisture=band("0.01"),
+        pack=replace(pack(), health=Band.exactly(health)),
+    )
+
+    sampled = ranges([asked], seed=1).typical[0]
+
+    for column, route in enumerate(Route):
+        exact = float(rules.summed(rules.terms_of(asked, route)))
+        if route is Route.RECYCLE or route is Route.RECOVER:
+            assert sampled[column] == pytest.approx(exact, abs=0.06)
+        else:  # a pack that is worth more in pieces is taken apart, once it was tested
+            assert sampled[column] >= exact - 0.06
 
 
 # --- which way it moves -----------------------------------------------------------------------------
