@@ -618,11 +618,18 @@ def _number(raw: object, name: str, problems: list[Problem]) -> Decimal:
     if number is None or not number.is_finite():
         problems.append(Problem(name, Fault.NOT_A_NUMBER, {"said": _short(raw)}))
         return ZERO
-    exponent = number.normalize().as_tuple().exponent
-    if abs(number) > HIGHEST_AMOUNT or (isinstance(exponent, int) and -exponent > MOST_DECIMALS):
+    if not -HIGHEST_AMOUNT <= number <= HIGHEST_AMOUNT or _decimals(number) > MOST_DECIMALS:
         problems.append(Problem(name, Fault.TOO_LARGE, {"decimals": str(MOST_DECIMALS)}))
         return ZERO
     return number
+
+
+def _decimals(number: Decimal) -> int:
+    """Return how many digits stand after the point, the last one not zero."""
+    if number and number.adjusted() < -MOST_DECIMALS:
+        return -number.adjusted()  # what is too small to be normal would be rounded to nothing
+    exponent = number.normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def _one_of(
