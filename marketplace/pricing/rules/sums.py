@@ -57,7 +57,7 @@ def price_at(curve: Sequence[tuple[Decimal, Band]], health: Decimal) -> Decimal:
 
     >>> price_at([(Decimal("0.75"), Band.exactly(Decimal(18))), (Decimal("0.85"), Band.exactly(Decimal(30)))],
     ...          Decimal("0.80"))
-    Decimal('24.0')
+    Decimal('24')
     """
     before, price = curve[0][0], curve[0][1].typical
     if health <= before:
