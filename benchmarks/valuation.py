@@ -50,16 +50,13 @@ def arithmetic(lots: int):  # type: ignore[no-untyped-def]
 
 
 def nightly(lots: int):  # type: ignore[no-untyped-def]
-    from django.db import transaction  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
     from marketplace.pricing import services  # noqa: PLC0415
     from marketplace.pricing.models import Valuation  # noqa: PLC0415
 
     def job() -> int:
-        finish = services.revalue_all(on=timezone.now().date())
-        with transaction.atomic():
-            finish(timezone.now())
+        services.revalue_all(on=timezone.now().date(), now=timezone.now())
         return Valuation.objects.count()
 
     yield from timed("the nightly job, everything new", job)

@@ -37,9 +37,10 @@ def price_lot(payload: dict[str, Any]) -> Finish | None:
     return services.price_lot(payload["lot"], on=date.fromisoformat(payload["on"]))
 
 
-def revalue_lots(payload: dict[str, Any]) -> Finish:
-    """Every night: value all lots anew at the quotes of the slot's day."""
-    return services.revalue_all(on=datetime.fromisoformat(payload["slot"]).date())
+def revalue_lots(payload: dict[str, Any]) -> None:
+    """Every night: value all lots anew at the quotes of the slot's day. To run twice, or beside itself, adds nothing."""
+    slot = datetime.fromisoformat(payload["slot"])
+    services.revalue_all(on=slot.date(), now=slot)
 
 
 def on_deal_settled(event: SettledDeal, at: datetime) -> None:

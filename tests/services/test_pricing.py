@@ -13,6 +13,7 @@ from marketplace.lots import services as lots
 from marketplace.lots.models import Lot
 from marketplace.pricing import queries, services
 from marketplace.pricing.models import Valuation
+from marketplace.pricing.services import valuations
 from marketplace.reference.models import (
     Chemistry,
     Confidence,
@@ -40,9 +41,7 @@ def quote(material, on, usd_per_kg):
 
 def revalue(clock):
     """What the nightly job does."""
-    finish = services.revalue_all(on=clock().date())
-    with transaction.atomic():
-        finish(clock())
+    services.revalue_all(on=clock().date(), now=clock())
 
 
 def test_handing_in_values_the_lot_in_the_sellers_currency(priced, collector, now):
@@ -332,8 +331,7 @@ def test_revaluing_is_daily_work(priced, collector, clock, settle):
     lot = priced(collector)
     quote("Ni", clock.forward(days=1).date(), "30")
 
-    with transaction.atomic():
-        switchboard().schedules["pricing.revalue"].work({"slot": clock().isoformat()})(clock())
+    switchboard().schedules["pricing.revalue"].work({"slot": clock().isoformat()})
 
     assert lot.valuations.count() == 2
 
@@ -387,12 +385,10 @@ def test_a_lot_whose_evidence_changes_during_the_night_is_left_to_the_job_of_its
 ):
     lot, other = priced(collector), priced(collector)
     quote("Ni", clock.forward(days=1).date(), "30")
-    finish = services.revalue_all(on=clock().date())
+    found = services.value_lots([lot, other], market=queries.market_on(clock().date()))
     lots.answer_amount(lot, actor=collector, mass_kg=Decimal(200), now=now)
 
-    with transaction.atomic():
-        finish(clock())
-
+    assert services.keep_valuations(found, now=clock()) == 1
     assert (lot.valuations.count(), other.valuations.count()) == (1, 2)
 
 
@@ -404,9 +400,7 @@ def test_many_lots_are_valued_in_as_many_queries_as_one(
     quote("Ni", clock.forward(days=1).date(), "18.9")
 
     with django_assert_max_num_queries(27):
-        finish = services.revalue_all(on=clock().date())
-        with transaction.atomic():
-            finish(clock())
+        services.revalue_all(on=clock().date(), now=clock())
 
     assert Valuation.objects.count() == 8
 
@@ -472,3 +466,27 @@ def test_a_measured_claim_counts_before_what_the_owner_says(draft, collector, se
     assert measured.inputs["inputs"]["pack"]["health"]["typical"] == "0.81"
     assert {"code": "health_said"} not in measured.flags
     assert measured.high - measured.low < said.high - said.low
+
+
+def test_a_night_that_dies_half_way_goes_on_where_it_stopped(priced, collector, clock, monkeypatch):
+    monkeypatch.setattr(valuations, "CHUNK", 1)
+    lot, other = priced(collector), priced(collector)
+    quote("Ni", clock.forward(days=1).date(), "60")
+    whole, calls = valuations.keep_valuations, []
+
+    def dies_the_second_time(found, *, now):
+        calls.append(found)
+        if len(calls) == 2:
+            raise ConnectionError("gone")
+        return whole(found, now=now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(valuations, "keep_valuations", dies_the_second_time)
+        with pytest.raises(ConnectionError):
+            revalue(clock)
+    assert (lot.valuations.count(), other.valuations.count()) == (2, 1)
+
+    revalue(clock)
+
+    assert (lot.valuations.count(), other.valuations.count()) == (2, 2)
+    assert Entry.objects.filter(name="pricing.LotValued").count() == 4

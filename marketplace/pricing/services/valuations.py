@@ -28,7 +28,7 @@ NEWS = Decimal("0.1")
 """A typical value that moved by this share at night is told to the seller; less is only kept."""
 
 CHUNK = 500
-"""Valuations that are kept in one statement."""
+"""Lots that are locked at once while the night's valuations are kept."""
 
 
 @transaction.atomic
@@ -106,28 +106,26 @@ def keep_valuation(found: Valuation, *, now: datetime) -> Valuation | None:
     return kept
 
 
-def revalue_all(*, on: date) -> Callable[[datetime], None]:
-    """Value every lot whose price may still change somebody's mind at the quotes of a day, outside any transaction.
+def revalue_all(*, on: date, now: datetime) -> int:
+    """Value every lot whose price may still change somebody's mind at the quotes of a day. Return how many were kept.
 
-    Return what keeps the answers: all in one transaction. A lot that changed meanwhile is left to the job of its new
-    evidence. Lots for which nothing changed keep the valuation they have.
+    A chunk is valued outside any transaction and kept in one of its own, so that nobody waits long for a lot. Whoever
+    dies in between leaves whole chunks; the next one finds them and goes on. Lots for which nothing changed keep the
+    valuation they have.
     """
-    lots = list(
-        Lot.objects.filter(status__in=VALUED)
-        .select_related("seller", "chemistry")
-        .prefetch_related("identifiers", "passports")
-        .order_by("pk")
-    )
-    valued = set(
-        Valuation.objects.filter(lot__in=lots).values_list("lot_id", "inputs_hash").iterator()
-    )
-    found = value_lots(lots, market=queries.market_on(on), but=valued)
-
-    def finish(now: datetime) -> None:
-        for start in range(0, len(found), CHUNK):
-            keep_valuations(found[start : start + CHUNK], now=now)
-
-    return finish
+    market = queries.market_on(on)
+    pks = list(Lot.objects.filter(status__in=VALUED).order_by("pk").values_list("pk", flat=True))
+    kept = 0
+    for start in range(0, len(pks), CHUNK):
+        lots = list(
+            Lot.objects.filter(pk__in=pks[start : start + CHUNK])
+            .select_related("seller", "chemistry")
+            .prefetch_related("identifiers", "passports")
+            .order_by("pk")
+        )
+        valued = set(Valuation.objects.filter(lot__in=lots).values_list("lot_id", "inputs_hash"))
+        kept += keep_valuations(value_lots(lots, market=market, but=valued), now=now)
+    return kept
 
 
 @transaction.atomic
