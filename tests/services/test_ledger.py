@@ -39,10 +39,10 @@ class SlowBank:
 
 
 @pytest.fixture
-def bank(settings):
+def bank(settings, monkeypatch):
     settings.PAYMENT_SERVICE = f"{__name__}.SlowBank"
-    SlowBank.asked = []
-    SlowBank.answer = Answer(is_done=True, reference="bank-1")
+    monkeypatch.setattr(SlowBank, "asked", [])
+    monkeypatch.setattr(SlowBank, "answer", SlowBank.answer)
     return SlowBank
 
 
