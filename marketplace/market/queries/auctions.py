@@ -12,10 +12,9 @@ from marketplace.accounts.actors import Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Licence, LicenceYear
 from marketplace.lots.models import Lot
+from marketplace.market import rules
+from marketplace.market.models import Auction, Award, Bid
 from marketplace.pricing.models import Valuation
-
-from . import rules
-from .models import Auction, Award, Bid
 
 
 def terms_of(auction: Auction) -> rules.Terms:
