@@ -1,0 +1,394 @@
+"""The one place that speaks PyVRP: a task in whole numbers, and its search."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+import numpy as np
+import pyvrp
+from pyvrp.search import (
+    OPERATORS,
+    LocalSearch,
+    NeighbourhoodParams,
+    PerturbationManager,
+    PerturbationParams,
+    compute_neighbours,
+)
+
+from .distances import UNREACHABLE, Whole
+from .trips import ZERO, Task, Trip, Vehicle
+
+Orders = list[tuple[int, tuple[int, ...]]]
+
+MONEY_UNIT = Decimal("0.001")
+"""What one unit of the solver's cost is worth, before it is fitted to the task."""
+SMALLEST_SUM, LARGEST_SUM = Decimal(100_000), Decimal(300_000_000)
+FINEST_RATE = 10  # units that the smallest price of 100 m or a minute should have at least
+NO_ROAD = 10**7  # tenths of a kilometre, or minutes: farther than anything, far from overflow
+FOREVER = 10**7  # minutes; windows and hours from here on limit nothing
+
+
+def money_unit(task: Task, whole: Decimal) -> Decimal:
+    """Return the money that one unit of cost stands for: near 0.001, and such that the rates are near whole.
+
+    :param whole: what all stops cost fetched one by one: the size of the sums
+
+    >>> from decimal import Decimal
+    >>> from marketplace.freight.rules.vrp import fitted
+    >>> fitted(Decimal("0.001"), [Decimal("0.0336"), Decimal("0.0504"), Decimal("0.0744")])
+    Decimal('0.00120')
+    """
+    rates = {truck.per_km / 10 for truck in task.fleet}
+    rates |= {truck.per_hour / 60 for truck in task.fleet}
+    rates.discard(ZERO)
+    unit = MONEY_UNIT
+    while whole / unit > LARGEST_SUM:
+        unit *= 10
+    while 0 < whole / unit < SMALLEST_SUM or (
+        rates and min(rates) / unit < FINEST_RATE and whole / unit * 10 <= LARGEST_SUM
+    ):
+        unit /= 10
+    return fitted(unit, sorted(rates))
+
+
+def fitted(unit: Decimal, rates: Sequence[Decimal]) -> Decimal:
+    """Return a unit between the half and the double of ``unit`` in which the rates are most nearly whole."""
+
+    def off(candidate: Decimal) -> tuple[Decimal, Decimal]:
+        errors = [abs(round(rate / candidate) * candidate / rate - 1) for rate in rates]
+        return round(max(errors, default=ZERO), 5), abs(candidate / unit - 1)
+
+    return min((unit * step / 100 for step in range(50, 201)), key=off)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to: orders by the task's own stops, and whether the solver holds them feasible."""
+
+    orders: Orders
+    feasible: bool
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A task in PyVRP's words. ``stops`` and ``kinds`` lead back: client and vehicle type to stop and vehicle."""
+
+    data: Any
+    stops: tuple[int, ...]
+    kinds: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, task: Task, stops: Sequence[int], lone: dict[int, Trip], *, all_required: bool
+    ) -> "Model":
+        """Write a task down for the solver.
+
+        :param lone: the cheapest lone trip of each stop: those that can be fetched at all
+        :param all_required: fetch every stop, whatever its prize
+        """
+        unit = money_unit(task, sum((lone[at].cost for at in stops), ZERO))
+        timed = _timed(task)
+        kinds = tuple(kind for kind, truck in enumerate(task.fleet) if truck.number > 0)
+        clients = [_client(task, at, unit, timed=timed, required=all_required) for at in stops]
+        depots: list[Any] = []
+        vehicles, profiles = [], []
+        for kind in kinds:
+            truck = task.fleet[kind]
+            breaks = (truck.hours.break_after, truck.hours.break_minutes) if timed else (0, 0)
+            if breaks not in profiles:
+                profiles.append(breaks)
+            vehicles.append(
+                _vehicle(task, truck, unit, len(stops), depots, profiles.index(breaks), timed)
+            )
+        distances: Any = np.where(
+            task.matrix.hectometres == UNREACHABLE, NO_ROAD, task.matrix.hectometres
+        )
+        durations: list[Any] = [
+            _durations(task.matrix.minutes, breaks, timed=timed) for breaks in profiles
+        ]
+        data = pyvrp.ProblemData(
+            [pyvrp.Location(0, 0) for _ in range(len(task.matrix))],
+            clients,
+            depots,
+            vehicles,
+            [distances] * len(profiles),
+            durations,
+        )
+        return cls(data, tuple(stops), kinds)
+
+
+def _timed(task: Task) -> bool:
+    """Tell whether time limits or costs anything; if not, the solver need not keep it."""
+    return (
+        task.site_closes < FOREVER
+        or any(stop.closes < FOREVER for stop in task.stops)
+        or any(
+            truck.per_hour > 0 or min(truck.hours.back_by, truck.hours.shift_minutes) < FOREVER
+            for truck in task.fleet
+        )
+    )
+
+
+def _dimensions(task: Task) -> tuple[bool, bool, bool]:
+    """Tell whether volume, the number of stops, and permits can bind."""
+    return (
+        any(truck.volume_m3 is not None for truck in task.fleet)
+        and any(stop.volume_m3 for stop in task.stops),
+        any(
+            truck.max_stops is not None and truck.max_stops < len(task.stops)
+            for truck in task.fleet
+        ),
+        any(stop.is_dangerous for stop in task.stops)
+        and not all(truck.carries_dangerous_goods for truck in task.fleet),
+    )
+
+
+def _mass_unit(task: Task) -> Decimal:
+    whole = all(stop.mass_kg == stop.mass_kg.to_integral_value() for stop in task.stops)
+    return Decimal(1) if whole else Decimal("0.001")
+
+
+def _up(amount: Decimal, unit: Decimal) -> int:
+    return int((amount / unit).to_integral_value(rounding=ROUND_CEILING))
+
+
+def _down(amount: Decimal, unit: Decimal) -> int:
+    return int((amount / unit).to_integral_value(rounding=ROUND_FLOOR))
+
+
+def _loads(task: Task, mass: int, volume: int, stops: int, dangerous: int) -> list[int]:
+    """Return a load or a capacity in the dimensions that can bind."""
+    by_volume, by_stops, by_permit = _dimensions(task)
+    loads = [mass]
+    if by_volume:
+        loads.append(volume)
+    if by_stops:
+        loads.append(stops)
+    if by_permit:
+        loads.append(dangerous)
+    return loads
+
+
+def _client(task: Task, at: int, unit: Decimal, *, timed: bool, required: bool) -> Any:
+    stop = task.stops[at]
+    must = required or stop.required
+    worth = max(stop.prize - task.per_stop, ZERO)
+    when: dict[str, Any] = {}
+    if timed:
+        when = {
+            "service_duration": stop.service_minutes,
+            "tw_early": stop.opens,
+            "tw_late": max(stop.closes, stop.opens),
+        }
+    return pyvrp.Client(
+        stop.place,
+        pickup=_loads(
+            task,
+            _up(stop.mass_kg, _mass_unit(task)),
+            _up(stop.volume_m3, Decimal("0.001")),
+            1,
+            int(stop.is_dangerous),
+        ),
+        prize=0 if must else round(worth / unit),
+        required=must,
+        **when,
+    )
+
+
+def _vehicle(
+    task: Task,
+    truck: Vehicle,
+    unit: Decimal,
+    stops: int,
+    depots: list[Any],
+    profile: int,
+    timed: bool,
+) -> Any:
+    """Write a kind of truck down; its way home from the site is part of its fixed price and of its hours."""
+    home = task.site if truck.depot is None else truck.depot
+    home_minutes, home_km = 0, ZERO
+    if truck.depot is not None:
+        driving = int(task.matrix.minutes[task.site, home])
+        reachable = driving != UNREACHABLE
+        home_minutes = truck.hours.leg_minutes(driving) if reachable else NO_ROAD
+        home_km = task.matrix.km(task.site, home) if reachable else Decimal(NO_ROAD)
+    after = task.unload_minutes + home_minutes
+    hours = truck.hours
+    when: dict[str, Any] = {}
+    site: dict[str, Any] = {}
+    if timed:
+        latest = max(min(task.site_closes, hours.back_by - after), 0)
+        when = {
+            "tw_early": max(hours.leaves_from, 0),
+            "tw_late": max(latest, hours.leaves_from, 0),
+            "shift_duration": max(hours.shift_minutes - after, 0),
+            "unit_duration_cost": round(truck.per_hour / 60 / unit),
+        }
+        site = {"tw_early": min(task.site_opens, latest), "tw_late": max(latest, 0)}
+    limit = _longest_way(task, truck)
+    if limit is not None:
+        when["max_distance"] = limit
+    depots += [pyvrp.Depot(home), pyvrp.Depot(task.site, **site)]
+    fixed = truck.fixed + truck.per_km * home_km + truck.per_hour * after / 60
+    return pyvrp.VehicleType(
+        num_available=min(truck.number, stops),
+        capacity=_loads(
+            task,
+            _down(truck.payload_kg, _mass_unit(task)),
+            10**9 if truck.volume_m3 is None else _down(truck.volume_m3, Decimal("0.001")),
+            stops if truck.max_stops is None else truck.max_stops,
+            stops if truck.carries_dangerous_goods else 0,
+        ),
+        start_depot=len(depots) - 2,
+        end_depot=len(depots) - 1,
+        fixed_cost=round(fixed / unit),
+        unit_distance_cost=round(truck.per_km / 10 / unit),
+        profile=profile,
+        **when,
+    )
+
+
+def _longest_way(task: Task, truck: Vehicle) -> int | None:
+    """Return the tenths of a km that a driver's hours at the wheel allow for certain, before the way home.
+
+    The solver limits length, not driving time: so it is the time left after rounding, at the slowest leg's speed.
+    """
+    hours, matrix = truck.hours, task.matrix
+    if hours.driving_minutes >= FOREVER:
+        return NO_ROAD - 1 if (matrix.hectometres == UNREACHABLE).any() else None
+    long = matrix.hectometres > 50
+    if not long.any():
+        return NO_ROAD - 1
+    pace = float(((matrix.minutes[long] - 1) / matrix.hectometres[long]).max())
+    home = 0
+    if truck.depot is not None:
+        home = max(int(matrix.minutes[task.site, truck.depot]), 0)
+    legs = 1 + min(len(task.stops), truck.max_stops or len(task.stops))
+    lengthened = hours.driving_minutes - home - legs
+    return max(int(lengthened / pace), 0) if pace > 0 else NO_ROAD - 1
+
+
+def _durations(minutes: Whole, breaks: tuple[int, int], *, timed: bool) -> Whole:
+    if not timed:
+        return np.zeros_like(minutes)
+    after, pause = breaks
+    longer = minutes - (-minutes * pause // after) if after else minutes
+    return np.where(minutes == UNREACHABLE, NO_ROAD, longer)
+
+
+class _Stop:
+    """Stop after a time on the thread's own clock, a number of steps, or so many without a better answer."""
+
+    def __init__(
+        self, until: float, steps: int | None, patience: int | None, clock: Callable[[], float]
+    ) -> None:
+        self.until, self.steps, self.patience, self.clock = until, steps, patience, clock
+        self.taken = self.since = 0
+        self.best: int | None = None
+
+    def __call__(self, best_cost: int) -> bool:
+        if self.best is None or best_cost < self.best:
+            self.best, self.since = best_cost, 0
+        over = (self.steps is not None and self.taken >= self.steps) or (
+            self.patience is not None and self.since >= self.patience
+        )
+        self.taken += 1
+        self.since += 1
+        return over or self.clock() >= self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How PyVRP searches. The defaults are what was measured best here: benchmarks/README.md."""
+
+    neighbours: int = 50
+    perturbations: int = 25
+    history: int = 300
+    restart_after: int = 150_000
+    first_penalty: float = 1.0
+
+
+def search(
+    model: Model,
+    seed: int,
+    until: float,
+    iterations: int | None,
+    patience: int | None,
+    clock: Callable[[], float],
+    *,
+    start: Orders | None = None,
+    tuning: Tuning | None = None,
+) -> Found:
+    """Run the local search until the thread's clock says ``until``, and return the best it found.
+
+    :param start: orders to begin from; None: a random start
+    """
+    tuning = tuning or Tuning()
+    data = model.data
+    rng = pyvrp.RandomNumberGenerator(seed=seed)
+    neighbours = compute_neighbours(data, NeighbourhoodParams(num_neighbours=tuning.neighbours))
+    perturbation = PerturbationManager(PerturbationParams(1, tuning.perturbations))
+    local = LocalSearch(data, rng, neighbours, perturbation)
+    for operator in OPERATORS:
+        if operator.supports(data):
+            local.add_operator(operator(data))
+    manager = pyvrp.PenaltyManager(_first_penalties(data, tuning.first_penalty))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fleet too small is an outcome here, not a warning
+        if start is None:
+            random = pyvrp.Solution.make_random(data, rng)
+            begun = local(random, manager.max_cost_evaluator(), exhaustive=True)
+        else:
+            begun = _solution(model, start)
+        result = pyvrp.IteratedLocalSearch(
+            data,
+            manager,
+            local,
+            begun,
+            pyvrp.IteratedLocalSearchParams(
+                num_iters_no_improvement=tuning.restart_after, history_length=tuning.history
+            ),
+        ).run(_Stop(until, iterations, patience, clock), collect_stats=False)
+    return Found(_orders(model, result.best), result.best.is_feasible(), result.num_iterations)
+
+
+def _first_penalties(data: Any, factor: float) -> tuple[list[float], float, float]:
+    """Return what a unit too much of each load, a minute and a unit of way cost at the start.
+
+    A mean leg's cost for a mean stop's load: so the answer does not hang on the unit of money.
+    """
+    distances = np.minimum(data.distance_matrix(0), NO_ROAD // 10)
+    durations = np.minimum(data.duration_matrix(0), NO_ROAD // 10)
+    per_way = float(np.mean([kind.unit_distance_cost for kind in data.vehicle_types()]))
+    leg = max(float(distances.mean()) * per_way, 1.0)
+    loads = np.array([client.pickup for client in data.clients()], dtype=float)
+    mean = np.maximum(loads.mean(axis=0), 1e-9)
+    penalties = [float(np.clip(factor * leg / one, 0.1, 100_000)) for one in mean]
+    by_time = float(np.clip(leg / max(float(durations.mean()), 1.0), 1.0, 100_000))
+    return penalties, by_time, float(np.clip(per_way, 1.0, 100_000))
+
+
+def _solution(model: Model, orders: Orders) -> Any:
+    client = {stop: number for number, stop in enumerate(model.stops)}
+    kind = {vehicle: number for number, vehicle in enumerate(model.kinds)}
+    return pyvrp.Solution(
+        model.data,
+        [
+            pyvrp.Route(model.data, [client[at] for at in stops], kind[vehicle])
+            for vehicle, stops in orders
+        ],
+    )
+
+
+def _orders(model: Model, solution: Any) -> Orders:
+    return [
+        (
+            model.kinds[route.vehicle_type()],
+            tuple(model.stops[visit.idx] for visit in route if visit.is_client()),
+        )
+        for route in solution.routes()
+        if route.num_clients()
+    ]
