@@ -1,5 +1,6 @@
 """Say how a lot must be packed, marked and papered, and keep it with the evidence that it was decided on."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -26,24 +27,57 @@ def classify(lot: Lot, *, mode: str = Classification.Mode.ROAD, now: datetime) -
 
     :raises NotClassifiable: if nobody has answered the safety questions yet
     """
+    [classification] = _classify(lot, [mode], now=now)
+    return classification
+
+
+@transaction.atomic
+def classify_for_every_mode(lot: Lot, *, now: datetime) -> list[Classification]:
+    """Decide how a lot travels by road, by sea and by air.
+
+    :raises NotClassifiable: if nobody has answered the safety questions yet
+    """
+    return _classify(lot, Classification.Mode.values, now=now)
+
+
+def _classify(lot: Lot, modes: Sequence[str], *, now: datetime) -> list[Classification]:
     lot = Lot.objects.lock(lot)
-    known = Classification.objects.filter(
-        lot=lot, mode=mode, evidence_version=lot.evidence_version
-    ).first()
-    if known is not None:
-        return known
-    if not lot.triage:
+    known = {
+        each.mode: each
+        for each in Classification.objects.filter(
+            lot=lot, mode__in=modes, evidence_version=lot.evidence_version
+        )
+    }
+    missing = [mode for mode in modes if mode not in known]
+    if missing and not lot.triage:
         raise NotClassifiable(_("Answer the safety questions first."), field="triage")
-    condition = rules.condition_of(lot.triage)
-    goods = dangerous_goods(presumed_chemistry(lot))
-    on = now.date()
-    decision = rules.decide(
-        queries.rules_for(condition, goods, on), condition=condition, goods=goods, mode=mode, on=on
-    )
+    if missing:
+        condition = rules.condition_of(lot.triage)
+        goods = dangerous_goods(presumed_chemistry(lot))
+        on = now.date()
+        table = queries.rules_for(condition, goods, on)
+        decided = [
+            _classification(
+                lot,
+                rules.decide(table, condition=condition, goods=goods, mode=mode, on=on),
+                condition=condition,
+                goods=goods,
+                mode=mode,
+                now=now,
+            )
+            for mode in missing
+        ]
+        known |= {each.mode: each for each in Classification.objects.bulk_create(decided)}
+    return [known[mode] for mode in modes]
+
+
+def _classification(
+    lot: Lot, decision: rules.Decision, *, condition: str, goods: str, mode: str, now: datetime
+) -> Classification:
     refusal = decision.refusal
     if decision.verdict == rules.NO_RULE:
         refusal = "No rule is known for this. Ask a dangerous goods adviser before it moves."
-    return Classification.objects.create(
+    return Classification(
         lot=lot,
         mode=mode,
         condition=condition,
@@ -60,9 +94,3 @@ def classify(lot: Lot, *, mode: str = Classification.Mode.ROAD, now: datetime) -
         evidence_version=lot.evidence_version,
         classified_at=now,
     )
-
-
-@transaction.atomic
-def classify_for_every_mode(lot: Lot, *, now: datetime) -> list[Classification]:
-    """Decide how a lot travels by road, by sea and by air."""
-    return [classify(lot, mode=mode, now=now) for mode in Classification.Mode.values]

@@ -32,6 +32,15 @@ class LotEvidenceChanged(Event):
 
 @dataclass(frozen=True)
 class LotWithdrawn(Event):
+    """The seller took a lot back, by itself or with its auction."""
+
+    lot_id: int
+
+
+@dataclass(frozen=True)
+class LotExpired(Event):
+    """Nobody answered what was asked about a lot."""
+
     lot_id: int
 
 

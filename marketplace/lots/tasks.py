@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.journal.services import Finish
-from marketplace.lots.events import LotEvidenceChanged, LotMoved, LotSubmitted, LotWithdrawn
+from marketplace.lots.events import LotEvidenceChanged, LotExpired, LotSubmitted, LotWithdrawn
 from marketplace.lots.models import Lot
 
 from . import services
 
 
 def check_codes(
-    event: LotSubmitted | LotEvidenceChanged | LotWithdrawn | LotMoved, at: datetime
+    event: LotSubmitted | LotEvidenceChanged | LotWithdrawn | LotExpired, at: datetime
 ) -> None:
     services.check_codes(Lot.objects.get(pk=event.lot_id))
 

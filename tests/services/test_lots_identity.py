@@ -174,6 +174,25 @@ def test_a_code_on_two_living_lots_is_flagged_on_both(
     assert on_mine.doubts == []
 
 
+def test_a_lot_that_ran_out_of_time_accuses_nobody_any_more(
+    submitted, collector, rival_collector, staff, now, clock, settle
+):
+    mine, theirs = submitted(collector), submitted(rival_collector)
+    [on_mine] = add(mine, collector, now, LINK)
+    add(theirs, rival_collector, now, "(01)09506000134352(21)SN-7")
+    services.ask_seller(theirs, actor=staff, question="Whose is it?", now=now)
+    settle()
+    on_mine.refresh_from_db()
+    assert on_mine.doubts == ["code_on_another_lot"]
+
+    clock.forward(days=31)
+    services.expire_lots(now=clock())
+    settle()
+
+    on_mine.refresh_from_db()
+    assert on_mine.doubts == []
+
+
 @pytest.mark.parametrize("text", ["12345", "MODEL-XYZW", "https://a.example/01/09506000134352"])
 def test_a_code_that_names_no_single_unit_accuses_nobody(
     submitted, collector, rival_collector, now, text

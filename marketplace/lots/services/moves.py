@@ -9,7 +9,7 @@ from marketplace.accounts.actors import SYSTEM, Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.core.errors import Refused
 from marketplace.journal.services import record
-from marketplace.lots.events import LotMoved, LotNeedsInfo, LotSubmitted, LotWithdrawn
+from marketplace.lots.events import LotExpired, LotMoved, LotNeedsInfo, LotSubmitted, LotWithdrawn
 from marketplace.lots.models import Lot
 
 Status = Lot.Status
@@ -96,6 +96,7 @@ def expire_lots(*, now: datetime) -> int:
         with transaction.atomic():
             for free in Lot.objects.filter(pk=lot.pk, status=Status.NEEDS_INFO).claim():
                 _move(free, Status.EXPIRED, by=SYSTEM, now=now)
+                record(LotExpired(lot_id=free.pk), by=SYSTEM, at=now)
                 expired += 1
     return expired
 
@@ -140,9 +141,12 @@ def mark_awarded(lot: Lot, *, by: Actor, now: datetime) -> Lot:
     return _move(lot, Status.AWARDED, by=by, now=now)
 
 
+@transaction.atomic
 def mark_withdrawn(lot: Lot, *, by: Actor, now: datetime) -> Lot:
     """The auction was withdrawn, and the lot with it."""
-    return _move(lot, Status.WITHDRAWN, by=by, now=now)
+    lot = _move(lot, Status.WITHDRAWN, by=by, now=now)
+    record(LotWithdrawn(lot_id=lot.pk), by=by, at=now)
+    return lot
 
 
 def mark_under_deal(lot: Lot, *, by: Actor, now: datetime) -> Lot:

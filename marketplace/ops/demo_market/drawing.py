@@ -1,6 +1,7 @@
 """Pictures of packs, drawn rather than taken: what a collector's photo would show."""
 
 import math
+from functools import lru_cache
 from io import BytesIO
 from random import Random
 
@@ -76,7 +77,11 @@ def scanned_page(lines: list[str], *, seed: int) -> bytes:
 
 
 def _room(random: Random) -> Image.Image:
-    at = random.randrange(len(WALLS))
+    return _empty_room(random.randrange(len(WALLS))).copy()
+
+
+@lru_cache(maxsize=len(WALLS))
+def _empty_room(at: int) -> Image.Image:
     wall, floor = WALLS[at], FLOORS[at]
     picture = Image.new("RGB", (WIDTH, HEIGHT), wall)
     draw = ImageDraw.Draw(picture)

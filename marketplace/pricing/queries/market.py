@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -263,8 +265,30 @@ class LithiumPoint:
     source: str
 
 
+_kept: ContextVar[dict[date, Market] | None] = ContextVar("markets_kept", default=None)
+
+
+@contextmanager
+def each_day_read_once() -> Iterator[None]:
+    """Within this, read the market of a day once: for commands beside which nobody loads prices."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def market_on(on: date) -> Market:
     """Read what is known about prices on a day, in a dozen queries however many lots follow."""
+    kept = _kept.get()
+    if kept is None:
+        return _market(on)
+    if on not in kept:
+        kept[on] = _market(on)
+    return kept[on]
+
+
+def _market(on: date) -> Market:
     contents: dict[str, list[ChemistryMaterial]] = {}
     for content in ChemistryMaterial.objects.order_by("chemistry", "material"):
         contents.setdefault(content.chemistry_id, []).append(content)
