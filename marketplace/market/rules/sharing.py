@@ -388,7 +388,7 @@ class _Search:
     def least_core(self) -> tuple[Floats, float]:
         """Return shares that reach the least-core value, and the value."""
         players = len(self.single)
-        solver = _solver()
+        solver = quiet_solver()
         for _player in range(players):
             solver.addVar(-highspy.kHighsInf, highspy.kHighsInf)
         solver.addVar(-highspy.kHighsInf, highspy.kHighsInf)
@@ -407,7 +407,7 @@ class _Search:
         if empty:
             excess = max(0.0, -self._least_excess())
         players = len(self.single)
-        solver = _solver()
+        solver = quiet_solver()
         for cap in self.caps:
             solver.addVar(-highspy.kHighsInf, cap)
         for sign in (
@@ -439,7 +439,7 @@ class _Search:
     def _least_excess(self) -> float:
         """Return the least-core value when nobody may pay more than alone: single players have hard limits."""
         players = len(self.single)
-        solver = _solver()
+        solver = quiet_solver()
         for cap in self.caps:
             solver.addVar(-highspy.kHighsInf, cap)
         solver.addVar(-highspy.kHighsInf, 0.0)
@@ -506,7 +506,8 @@ class _Quiet(highspy.Highs):
         super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
-def _solver() -> _Quiet:
+def quiet_solver() -> highspy.Highs:
+    """Return a solver that prints nothing, on one thread, with a fixed seed."""
     solver = _Quiet()  # type: ignore[no-untyped-call]
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("random_seed", 0)
