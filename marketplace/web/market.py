@@ -18,7 +18,7 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -165,7 +165,7 @@ def _cards(request: WebRequest, rows: Any) -> Iterator[Card]:
             photo=f"{photo_url.format(lot.pk, photo)}?w=320" if photo else "",
             about=f"{number(lot.mass_kg)} kg · {lot.place}, {lot.country}",
             price=money_text(price, row.currency),
-            price_label=_("Starts at") if price == row.starting_price else _("Best bid"),
+            price_label=_("Best bid") if row.bid_count and not is_sealed else _("Starts at"),
             per_kg=money_text(
                 (price / lot.mass_kg).quantize(Decimal("0.01")), row.currency, exact=True
             )
@@ -175,7 +175,8 @@ def _cards(request: WebRequest, rows: Any) -> Iterator[Card]:
             if is_sealed
             else _("No bids yet")
             if not row.bid_count
-            else _("%(count)s bids") % {"count": row.bid_count},
+            else ngettext("%(count)s bid", "%(count)s bids", row.bid_count)
+            % {"count": row.bid_count},
             ends=format_html(
                 '<time datetime="{}" data-end>{}</time>',
                 row.closes_at.isoformat(timespec="seconds"),

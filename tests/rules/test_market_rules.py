@@ -246,13 +246,23 @@ def test_a_warning_comes_above_five_times_the_leading_bid(maximum, leading):
 
 
 @given(
-    st.decimals("0", "900000000", places=2), st.sampled_from(["IDR", "INR", "JPY", "VND", "USD"])
+    st.decimals("-900000", "900000000", places=2),
+    st.decimals("-900000", "900000000", places=2),
+    st.sampled_from(["IDR", "INR", "JPY", "VND", "USD"]),
 )
-def test_suggested_terms_are_terms_that_an_auction_takes(low, currency):
-    starting_price, reserve, step = rules.suggested_prices(low, currency)
+def test_suggested_terms_are_terms_that_an_auction_takes(one, other, currency):
+    low, typical = sorted((one, other))
+
+    starting_price, reserve, step = rules.suggested_prices(low, typical, currency)
 
     assert 0 < starting_price <= reserve
     assert 0 < step <= reserve
+
+
+def test_a_lot_that_may_cost_money_is_not_for_a_cent():
+    starting_price, reserve, step = rules.suggested_prices(Decimal(-500), Decimal(4000), "INR")
+
+    assert (starting_price, reserve, step) == (700, 1000, 20)
 
 
 @pytest.mark.parametrize("one", ["mode", "reserve", "closes_at"])

@@ -69,11 +69,12 @@ class Suggestion:
 
 
 def suggested_terms(lot: Lot) -> Suggestion | None:
-    """Return terms from the lot's latest valuation: the reserve is its low end. None: it is not valued yet."""
+    """Return terms from the lot's latest valuation: see ``rules.suggested_prices``. None: it is not valued yet."""
     valuation = lot.valuations.order_by("-valued_at", "-pk").first()
     if valuation is None:
         return None
-    return Suggestion(*rules.suggested_prices(valuation.low, valuation.currency), valuation)
+    prices = rules.suggested_prices(valuation.low, valuation.typical, valuation.currency)
+    return Suggestion(*prices, valuation)
 
 
 def current_auction(lot: Lot, actor: Actor) -> Auction | None:

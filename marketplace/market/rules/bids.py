@@ -173,17 +173,22 @@ def ladder(
     return rungs
 
 
-def suggested_prices(low: Decimal, currency: str) -> tuple[Decimal, Decimal, Decimal]:
-    """Return a starting price, a reserve and a step for a lot, from the low end of its valuation.
+def suggested_prices(
+    low: Decimal, typical: Decimal, currency: str
+) -> tuple[Decimal, Decimal, Decimal]:
+    """Return a starting price, a reserve and a step for a lot, from its valuation.
 
-    The reserve is the low end; bidding starts at seven tenths of it, so that several dare to begin; a step is about
-    a fiftieth, in round numbers.
+    The reserve is the low end, or a quarter of the typical value where the low end is less: a lot that may cost money in
+    the worst case is not for a cent. Bidding starts at seven tenths of the reserve, so that several dare to begin; a step
+    is about a fiftieth, in round numbers.
 
-    >>> suggested_prices(Decimal("18450"), "INR")
+    >>> suggested_prices(Decimal("18450"), Decimal("24000"), "INR")
     (Decimal('12915.00'), Decimal('18450.00'), Decimal('500.00'))
+    >>> suggested_prices(Decimal("-900"), Decimal("2000"), "INR")
+    (Decimal('350.00'), Decimal('500.00'), Decimal('10.00'))
     """
     unit = minor_unit(currency)
-    reserve = max(payable(low, currency), unit)
+    reserve = max(payable(max(low, typical / 4), currency), unit)
     starting_price = max(payable(reserve * Decimal("0.7"), currency), unit)
     return starting_price, reserve, min(max(_round_number(reserve / 50, unit), unit), reserve)
 
