@@ -307,6 +307,18 @@ def test_hours_that_cannot_be_met_together_make_no_common_lorry():
     assert planned(market(lots, tariff=short)).pools == ()
 
 
+def test_a_short_tour_needs_no_rest_and_a_long_one_does():
+    far = [(19.88 + n / 50, 75.34) for n in range(4)]
+    near = planned(market()).pools[0]
+    distant = planned(market([lot(n, at=place) for n, place in enumerate(far, start=1)])).pools[0]
+
+    def minutes_a_km(pool):
+        first = pool.stops[0]
+        return (first.arrives_at - pool.departs_at).total_seconds() / float(first.km_before)
+
+    assert minutes_a_km(distant) > 2 * minutes_a_km(near)
+
+
 def test_volume_fills_a_lorry_too():
     lorries = (dataclasses.replace(LORRIES[1], volume_m3=Decimal(5)),)
     lots = [lot(n, at=place, volume_m3=Decimal(2)) for n, place in enumerate(PUNE, start=1)]

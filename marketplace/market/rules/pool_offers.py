@@ -21,12 +21,16 @@ from .sharing import NotShareable, Sharing, share, share_large
 def offered(ground: Ground, tour: Tour) -> Pool | None:
     """Return the pool of a tour, or None if no lorry can drive it in time or it does not pay by the exact tariff."""
     prizes = {stop: float(ground.prize[stop, tour.site]) for stop in tour.stops}
-    task, loads = task_of(ground, tour.site, prizes)
-    order = tuple(loads.index(stop) for stop in tour.stops)
-    trips = [trip(task, kind, order) for kind in range(len(task.fleet))]
-    driven = min((one for one in trips if one is not None), key=lambda one: one.cost, default=None)
-    if driven is None:
+    for in_a_day in (True, False):
+        task, loads = task_of(ground, tour.site, prizes, in_a_day=in_a_day)
+        order = tuple(loads.index(stop) for stop in tour.stops)
+        trips = [trip(task, kind, order) for kind in range(len(task.fleet))]
+        made = [one for one in trips if one is not None]
+        if made:
+            break
+    else:
         return None
+    driven = min(made, key=lambda one: one.cost)
     taken = [ground.taken[stop, tour.site] for stop in tour.stops]
     try:
         split = _split(ground, task, order, driven, taken)

@@ -189,8 +189,13 @@ class Search:
                     self.tours[tour.key] = tour
 
 
-def task_of(ground: Ground, site: int, prizes: Mapping[int, float]) -> tuple[Task, list[int]]:
-    """Return the routing task of one site with these loads, and the loads in the order of its stops."""
+def task_of(
+    ground: Ground, site: int, prizes: Mapping[int, float], *, in_a_day: bool = False
+) -> tuple[Task, list[int]]:
+    """Return the routing task of one site with these loads, and the loads in the order of its stops.
+
+    :param in_a_day: trips short enough to need no rest; otherwise every leg bears its part of the rests
+    """
     market, tariff = ground.market, ground.market.tariff
     loads = sorted(prizes)
     nodes = np.array([site, *(len(ground.sites) + load for load in loads)])
@@ -200,9 +205,9 @@ def task_of(ground: Ground, site: int, prizes: Mapping[int, float]) -> tuple[Tas
         leaves_from=0,
         back_by=horizon,
         shift_minutes=tariff.most_days * 24 * 60,
-        driving_minutes=10**7,
-        break_after=tariff.driving_minutes,
-        break_minutes=tariff.rest_minutes,
+        driving_minutes=tariff.driving_minutes if in_a_day else 10**7,
+        break_after=0 if in_a_day else tariff.driving_minutes,
+        break_minutes=0 if in_a_day else tariff.rest_minutes,
     )
     fleet = []
     for lorry in tariff.lorries:
