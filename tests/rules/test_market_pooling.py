@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -100,6 +101,29 @@ def test_small_lots_of_one_town_share_a_lorry_and_all_gain():
     assert pool.in_core
     assert TUESDAY <= pool.departs_at < pool.stops[0].arrives_at < pool.returns_at
     assert {use.code for use in run.uses} == {"HIGHEST"}
+
+
+def test_the_example_of_the_page_is_what_the_rules_say():
+    lots = [
+        lot(n, kg=kg, at=place)
+        for n, (place, kg) in enumerate(zip(PUNE, (60, 140, 300, 420), strict=True), start=1)
+    ]
+    pool = planned(market(lots)).pools[0]
+    page = (Path(__file__).parents[2] / "docs" / "pooling.md").read_text()
+
+    assert pool.in_core
+    for share in pool.shares:
+        kg = lots[share.seller - 1].mass_kg
+        figures = [
+            share.gross,
+            share.alone_freight,
+            share.alone,
+            share.freight,
+            share.net,
+            share.gain,
+        ]
+        row = " | ".join([str(share.seller), str(kg), *(f"{figure:.2f}" for figure in figures)])
+        assert f"| {row} |" in page
 
 
 def test_the_same_market_and_seed_give_the_same_run():

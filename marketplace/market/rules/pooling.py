@@ -39,7 +39,7 @@ class Effort:
     :param choice_seconds: most time of the last choice between all pools of a part
     """
 
-    seconds: float = 120.0
+    seconds: float = 160.0
     look: Look = field(default_factory=Look)
     choice_seconds: float = 20.0
 
