@@ -348,7 +348,7 @@ def test_the_unit_of_money_fits_the_size_of_the_sums_and_makes_the_rates_whole()
         )
         whole = Decimal(10_000) * times
 
-        unit = vrp.money_unit(replace(task, fleet=fleet), whole)
+        unit = vrp.money_unit(fleet, whole)
 
         assert 10_000 <= whole / unit <= 10**9
         for truck in fleet:

@@ -172,20 +172,27 @@ def _stages(
     def time_at(share: float) -> float:
         return now + (until - now) * share
 
-    model = vrp.Model.of(task, stops, lone, all_required=True)
+    parts = [vrp.Part(task, tuple(stops))]
+    whole = sum((one.cost for one in lone.values()), ZERO)
+    model = vrp.Model.of(parts, whole=whole, all_required=True)
     end = time_at(REQUIRED_SHARE) if may_leave else until
     found = vrp.search(model, seed, end, steps, patience, clock)
-    yield "required", found.orders, found.iterations
+    yield "required", _alone(found), found.iterations
     if not may_leave:
         return
-    start = found.orders if found.feasible else nearest(task, lone)
-    model = vrp.Model.of(task, stops, lone, all_required=False)
+    start = _alone(found) if found.feasible else nearest(task, lone)
+    model = vrp.Model.of(parts, whole=whole)
     cold = vrp.search(model, seed, time_at(COLD_SHARE), steps, patience, clock)
-    yield "cold", cold.orders, cold.iterations
-    if cold.feasible and _objective(task, cold.orders, lone) < _objective(task, start, lone):
-        start = cold.orders
-    found = vrp.search(model, seed, until, steps, patience, clock, start=start)
-    yield "optional", found.orders, found.iterations
+    yield "cold", _alone(cold), cold.iterations
+    if cold.feasible and _objective(task, _alone(cold), lone) < _objective(task, start, lone):
+        start = _alone(cold)
+    begun = [(0, kind, order) for kind, order in start]
+    found = vrp.search(model, seed, until, steps, patience, clock, start=begun)
+    yield "optional", _alone(found), found.iterations
+
+
+def _alone(found: vrp.Found) -> list[Order]:
+    return [(kind, order) for _part, kind, order in found.orders]
 
 
 def _objective(task: Task, orders: Iterable[Order], lone: dict[int, Trip]) -> Decimal:

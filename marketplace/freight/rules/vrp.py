@@ -1,7 +1,8 @@
-"""The one place that speaks PyVRP: a task in whole numbers, and its search."""
+"""The one place that speaks PyVRP: one or several tasks in whole numbers, and the search over them."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -18,9 +19,12 @@ from pyvrp.search import (
 )
 
 from .distances import UNREACHABLE, Whole
-from .trips import ZERO, Task, Trip, Vehicle
+from .trips import ZERO, Task, Vehicle
 
-Orders = list[tuple[int, tuple[int, ...]]]
+Orders = list[tuple[int, int, tuple[int, ...]]]
+"""Part, vehicle of its fleet, and stops of its task in the order of the trip."""
+
+GRAM = Decimal("0.001")  # and a litre, in m3
 
 MONEY_UNIT = Decimal("0.001")
 """What one unit of the solver's cost is worth, before it is fitted to the task."""
@@ -30,7 +34,7 @@ NO_ROAD = 10**7  # tenths of a kilometre, or minutes: farther than anything, far
 FOREVER = 10**7  # minutes; windows and hours from here on limit nothing
 
 
-def money_unit(task: Task, whole: Decimal) -> Decimal:
+def money_unit(trucks: Sequence[Vehicle], whole: Decimal) -> Decimal:
     """Return the money that one unit of cost stands for: near 0.001, and such that the rates are near whole.
 
     :param whole: what all stops cost fetched one by one: the size of the sums
@@ -40,8 +44,8 @@ def money_unit(task: Task, whole: Decimal) -> Decimal:
     >>> fitted(Decimal("0.001"), [Decimal("0.0336"), Decimal("0.0504"), Decimal("0.0744")])
     Decimal('0.00120')
     """
-    rates = {truck.per_km / 10 for truck in task.fleet}
-    rates |= {truck.per_hour / 60 for truck in task.fleet}
+    rates = {truck.per_km / 10 for truck in trucks}
+    rates |= {truck.per_hour / 60 for truck in trucks}
     rates.discard(ZERO)
     unit = MONEY_UNIT
     while whole / unit > LARGEST_SUM:
@@ -65,7 +69,7 @@ def fitted(unit: Decimal, rates: Sequence[Decimal]) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search came to: orders by the task's own stops, and whether the solver holds them feasible."""
+    """What a search came to: orders, and whether the solver holds them feasible."""
 
     orders: Orders
     feasible: bool
@@ -73,51 +77,55 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A task in PyVRP's words. ``stops`` and ``kinds`` lead back: client and vehicle type to stop and vehicle."""
+class Part:
+    """One site's share of a model: its task, and which of its stops may be fetched at all."""
 
-    data: Any
+    task: Task
     stops: tuple[int, ...]
-    kinds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """In which whole numbers a model is written, and which limits it has to keep."""
+
+    money: Decimal
+    mass: Decimal
+    by_time: bool
+    by_volume: bool
+    by_stops: bool
+    by_permit: bool
 
     @classmethod
-    def of(
-        cls, task: Task, stops: Sequence[int], lone: dict[int, Trip], *, all_required: bool
-    ) -> "Model":
-        """Write a task down for the solver.
+    def of(cls, parts: Sequence[Part], money: Decimal) -> "Units":
+        """Keep only the limits that can bind in one of the parts."""
+        trucks = [truck for part in parts for truck in part.task.fleet]
+        stops = [part.task.stops[at] for part in parts for at in part.stops]
+        whole = all(stop.mass_kg == stop.mass_kg.to_integral_value() for stop in stops)
+        return cls(
+            money=money,
+            mass=Decimal(1) if whole else GRAM,
+            by_time=any(_timed(part.task) for part in parts),
+            by_volume=any(truck.volume_m3 is not None for truck in trucks)
+            and any(stop.volume_m3 for stop in stops),
+            by_stops=any(
+                truck.max_stops is not None and truck.max_stops < len(part.stops)
+                for part in parts
+                for truck in part.task.fleet
+            ),
+            by_permit=any(stop.is_dangerous for stop in stops)
+            and not all(truck.carries_dangerous_goods for truck in trucks),
+        )
 
-        :param lone: the cheapest lone trip of each stop: those that can be fetched at all
-        :param all_required: fetch every stop, whatever its prize
-        """
-        unit = money_unit(task, sum((lone[at].cost for at in stops), ZERO))
-        timed = _timed(task)
-        kinds = tuple(kind for kind, truck in enumerate(task.fleet) if truck.number > 0)
-        clients = [_client(task, at, unit, timed=timed, required=all_required) for at in stops]
-        depots: list[Any] = []
-        vehicles, profiles = [], []
-        for kind in kinds:
-            truck = task.fleet[kind]
-            breaks = (truck.hours.break_after, truck.hours.break_minutes) if timed else (0, 0)
-            if breaks not in profiles:
-                profiles.append(breaks)
-            vehicles.append(
-                _vehicle(task, truck, unit, len(stops), depots, profiles.index(breaks), timed)
-            )
-        distances: Any = np.where(
-            task.matrix.hectometres == UNREACHABLE, NO_ROAD, task.matrix.hectometres
-        )
-        durations: list[Any] = [
-            _durations(task.matrix.minutes, breaks, timed=timed) for breaks in profiles
-        ]
-        data = pyvrp.ProblemData(
-            [pyvrp.Location(0, 0) for _ in range(len(task.matrix))],
-            clients,
-            depots,
-            vehicles,
-            [distances] * len(profiles),
-            durations,
-        )
-        return cls(data, tuple(stops), kinds)
+    def loads(self, mass: int, volume: int, stops: int, dangerous: int) -> list[int]:
+        """Return a load or a capacity in the dimensions that can bind."""
+        loads = [mass]
+        if self.by_volume:
+            loads.append(volume)
+        if self.by_stops:
+            loads.append(stops)
+        if self.by_permit:
+            loads.append(dangerous)
+        return loads
 
 
 def _timed(task: Task) -> bool:
@@ -132,23 +140,103 @@ def _timed(task: Task) -> bool:
     )
 
 
-def _dimensions(task: Task) -> tuple[bool, bool, bool]:
-    """Tell whether volume, the number of stops, and permits can bind."""
-    return (
-        any(truck.volume_m3 is not None for truck in task.fleet)
-        and any(stop.volume_m3 for stop in task.stops),
-        any(
-            truck.max_stops is not None and truck.max_stops < len(task.stops)
-            for truck in task.fleet
-        ),
-        any(stop.is_dangerous for stop in task.stops)
-        and not all(truck.carries_dangerous_goods for truck in task.fleet),
-    )
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Parts in PyVRP's words. ``clients`` and ``kinds`` lead back to (part, stop) and (part, vehicle).
+
+    A stop key that several parts offer is a client in each of them, and at most one of those is fetched;
+    a part's trucks find no road to the clients of another.
+    """
+
+    data: Any
+    clients: tuple[tuple[int, int], ...]
+    kinds: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], *, whole: Decimal, all_required: bool = False) -> "Model":
+        """Write parts down for the solver.
+
+        :param whole: what all stops cost fetched one by one: the size of the sums, for the unit of money
+        :param all_required: fetch every stop, whatever its prize; only with a single part
+        """
+        trucks = [truck for part in parts for truck in part.task.fleet]
+        units = Units.of(parts, money_unit(trucks, whole))
+        size = sum(len(_places(part)) for part in parts)
+        offered = Counter(part.task.stops[at].key for part in parts for at in part.stops)
+        groups = {
+            key: (number, pyvrp.ClientGroup(required=False))
+            for number, key in enumerate(key for key, times in offered.items() if times > 1)
+        }
+        clients: list[Any] = []
+        depots: list[Any] = []
+        vehicles: list[Any] = []
+        tables: list[tuple[Any, Any]] = []
+        client_of, kind_of = [], []
+        base = 0
+        for number, part in enumerate(parts):
+            places = _places(part)
+            row = {place: base + at for at, place in enumerate(places)}
+            for at in part.stops:
+                group, members = groups.get(part.task.stops[at].key, (None, None))
+                if members is not None:
+                    members.add_client(len(clients))
+                clients.append(_client(part.task, at, row, units, group, required=all_required))
+                client_of.append((number, at))
+            profiles: list[tuple[int, int]] = []
+            for kind, truck in enumerate(part.task.fleet):
+                if truck.number == 0:
+                    continue
+                breaks = (truck.hours.break_after, truck.hours.break_minutes)
+                breaks = breaks if units.by_time else (0, 0)
+                if breaks not in profiles:
+                    profiles.append(breaks)
+                    tables.append(_tables(part.task, places, base, size, breaks, units))
+                profile = len(tables) - len(profiles) + profiles.index(breaks)
+                vehicles.append(
+                    _vehicle(part.task, truck, row, units, len(part.stops), depots, profile)
+                )
+                kind_of.append((number, kind))
+            base += len(places)
+        data = pyvrp.ProblemData(
+            [pyvrp.Location(0, 0) for _ in range(size)],
+            clients,
+            depots,
+            vehicles,
+            [distances for distances, _ in tables],
+            [durations for _, durations in tables],
+            [group for _, group in groups.values()],
+        )
+        return cls(data, tuple(client_of), tuple(kind_of))
 
 
-def _mass_unit(task: Task) -> Decimal:
-    whole = all(stop.mass_kg == stop.mass_kg.to_integral_value() for stop in task.stops)
-    return Decimal(1) if whole else Decimal("0.001")
+def _places(part: Part) -> list[int]:
+    task = part.task
+    depots = {truck.depot for truck in task.fleet if truck.depot is not None}
+    return sorted({task.site, *depots, *(task.stops[at].place for at in part.stops)})
+
+
+def _tables(
+    task: Task,
+    places: Sequence[int],
+    base: int,
+    size: int,
+    breaks: tuple[int, int],
+    units: Units,
+) -> tuple[Whole, Whole]:
+    """Return distances and durations between all locations, with roads between this part's only."""
+    block = slice(base, base + len(places))
+    distances = np.full((size, size), NO_ROAD, dtype=np.int64)
+    np.fill_diagonal(distances, 0)
+    durations = distances.copy() if units.by_time else np.zeros_like(distances)
+    chosen = np.ix_(places, places)
+    tenths = task.matrix.hectometres[chosen]
+    distances[block, block] = np.where(tenths == UNREACHABLE, NO_ROAD, tenths)
+    if units.by_time:
+        minutes = task.matrix.minutes[chosen]
+        after, pause = breaks
+        longer = minutes - (-minutes * pause // after) if after else minutes
+        durations[block, block] = np.where(minutes == UNREACHABLE, NO_ROAD, longer)
+    return distances, durations
 
 
 def _up(amount: Decimal, unit: Decimal) -> int:
@@ -159,41 +247,33 @@ def _down(amount: Decimal, unit: Decimal) -> int:
     return int((amount / unit).to_integral_value(rounding=ROUND_FLOOR))
 
 
-def _loads(task: Task, mass: int, volume: int, stops: int, dangerous: int) -> list[int]:
-    """Return a load or a capacity in the dimensions that can bind."""
-    by_volume, by_stops, by_permit = _dimensions(task)
-    loads = [mass]
-    if by_volume:
-        loads.append(volume)
-    if by_stops:
-        loads.append(stops)
-    if by_permit:
-        loads.append(dangerous)
-    return loads
-
-
-def _client(task: Task, at: int, unit: Decimal, *, timed: bool, required: bool) -> Any:
+def _client(
+    task: Task,
+    at: int,
+    row: Mapping[int, int],
+    units: Units,
+    group: int | None,
+    *,
+    required: bool,
+) -> Any:
     stop = task.stops[at]
-    must = required or stop.required
+    must = (required or stop.required) and group is None
     worth = max(stop.prize - task.per_stop, ZERO)
     when: dict[str, Any] = {}
-    if timed:
+    if units.by_time:
         when = {
             "service_duration": stop.service_minutes,
             "tw_early": stop.opens,
             "tw_late": max(stop.closes, stop.opens),
         }
     return pyvrp.Client(
-        stop.place,
-        pickup=_loads(
-            task,
-            _up(stop.mass_kg, _mass_unit(task)),
-            _up(stop.volume_m3, Decimal("0.001")),
-            1,
-            int(stop.is_dangerous),
+        row[stop.place],
+        pickup=units.loads(
+            _up(stop.mass_kg, units.mass), _up(stop.volume_m3, GRAM), 1, int(stop.is_dangerous)
         ),
-        prize=0 if must else round(worth / unit),
+        prize=0 if must else round(worth / units.money),
         required=must,
+        group=group,
         **when,
     )
 
@@ -201,11 +281,11 @@ def _client(task: Task, at: int, unit: Decimal, *, timed: bool, required: bool) 
 def _vehicle(
     task: Task,
     truck: Vehicle,
-    unit: Decimal,
+    row: Mapping[int, int],
+    units: Units,
     stops: int,
     depots: list[Any],
     profile: int,
-    timed: bool,
 ) -> Any:
     """Write a kind of truck down; its way home from the site is part of its fixed price and of its hours."""
     home = task.site if truck.depot is None else truck.depot
@@ -219,33 +299,32 @@ def _vehicle(
     hours = truck.hours
     when: dict[str, Any] = {}
     site: dict[str, Any] = {}
-    if timed:
+    if units.by_time:
         latest = max(min(task.site_closes, hours.back_by - after), 0)
         when = {
             "tw_early": max(hours.leaves_from, 0),
             "tw_late": max(latest, hours.leaves_from, 0),
             "shift_duration": max(hours.shift_minutes - after, 0),
-            "unit_duration_cost": round(truck.per_hour / 60 / unit),
+            "unit_duration_cost": round(truck.per_hour / 60 / units.money),
         }
-        site = {"tw_early": min(task.site_opens, latest), "tw_late": max(latest, 0)}
+        site = {"tw_early": min(task.site_opens, latest), "tw_late": latest}
     limit = _longest_way(task, truck)
     if limit is not None:
         when["max_distance"] = limit
-    depots += [pyvrp.Depot(home), pyvrp.Depot(task.site, **site)]
+    depots += [pyvrp.Depot(row[home]), pyvrp.Depot(row[task.site], **site)]
     fixed = truck.fixed + truck.per_km * home_km + truck.per_hour * after / 60
     return pyvrp.VehicleType(
         num_available=min(truck.number, stops),
-        capacity=_loads(
-            task,
-            _down(truck.payload_kg, _mass_unit(task)),
-            10**9 if truck.volume_m3 is None else _down(truck.volume_m3, Decimal("0.001")),
+        capacity=units.loads(
+            _down(truck.payload_kg, units.mass),
+            10**9 if truck.volume_m3 is None else max(_down(truck.volume_m3, GRAM), 0),
             stops if truck.max_stops is None else truck.max_stops,
             stops if truck.carries_dangerous_goods else 0,
         ),
         start_depot=len(depots) - 2,
         end_depot=len(depots) - 1,
-        fixed_cost=round(fixed / unit),
-        unit_distance_cost=round(truck.per_km / 10 / unit),
+        fixed_cost=round(fixed / units.money),
+        unit_distance_cost=round(truck.per_km / 10 / units.money),
         profile=profile,
         **when,
     )
@@ -269,14 +348,6 @@ def _longest_way(task: Task, truck: Vehicle) -> int | None:
     legs = 1 + min(len(task.stops), truck.max_stops or len(task.stops))
     lengthened = hours.driving_minutes - home - legs
     return max(int(lengthened / pace), 0) if pace > 0 else NO_ROAD - 1
-
-
-def _durations(minutes: Whole, breaks: tuple[int, int], *, timed: bool) -> Whole:
-    if not timed:
-        return np.zeros_like(minutes)
-    after, pause = breaks
-    longer = minutes - (-minutes * pause // after) if after else minutes
-    return np.where(minutes == UNREACHABLE, NO_ROAD, longer)
 
 
 class _Stop:
@@ -360,8 +431,9 @@ def _first_penalties(data: Any, factor: float) -> tuple[list[float], float, floa
 
     A mean leg's cost for a mean stop's load: so the answer does not hang on the unit of money.
     """
-    distances = np.minimum(data.distance_matrix(0), NO_ROAD // 10)
-    durations = np.minimum(data.duration_matrix(0), NO_ROAD // 10)
+    distances, durations = data.distance_matrix(0), data.duration_matrix(0)
+    near = distances < NO_ROAD
+    distances, durations = distances[near], durations[near]
     per_way = float(np.mean([kind.unit_distance_cost for kind in data.vehicle_types()]))
     leg = max(float(distances.mean()) * per_way, 1.0)
     loads = np.array([client.pickup for client in data.clients()], dtype=float)
@@ -372,23 +444,23 @@ def _first_penalties(data: Any, factor: float) -> tuple[list[float], float, floa
 
 
 def _solution(model: Model, orders: Orders) -> Any:
-    client = {stop: number for number, stop in enumerate(model.stops)}
+    client = {stop: number for number, stop in enumerate(model.clients)}
     kind = {vehicle: number for number, vehicle in enumerate(model.kinds)}
     return pyvrp.Solution(
         model.data,
         [
-            pyvrp.Route(model.data, [client[at] for at in stops], kind[vehicle])
-            for vehicle, stops in orders
+            pyvrp.Route(model.data, [client[part, at] for at in stops], kind[part, vehicle])
+            for part, vehicle, stops in orders
         ],
     )
 
 
 def _orders(model: Model, solution: Any) -> Orders:
-    return [
-        (
-            model.kinds[route.vehicle_type()],
-            tuple(model.stops[visit.idx] for visit in route if visit.is_client()),
-        )
-        for route in solution.routes()
-        if route.num_clients()
-    ]
+    orders = []
+    for route in solution.routes():
+        visits = [model.clients[visit.idx] for visit in route if visit.is_client()]
+        part, vehicle = model.kinds[route.vehicle_type()]
+        stops = tuple(at for of, at in visits if of == part)
+        if stops:
+            orders.append((part, vehicle, stops))
+    return orders
