@@ -61,10 +61,10 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("file", type=Path)
     asked.add_argument("--seconds", type=float, default=60.0, help="of processor time, in all")
-    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--seeds", type=int, default=2, help="searches, each with its share of time")
     given = asked.parse_args()
     task, _names = read(given.file)
-    plan = plan_trips(task, effort=Effort(seconds=given.seconds, seeds=(given.seed,)))
+    plan = plan_trips(task, effort=Effort(seconds=given.seconds, seeds=tuple(range(1, given.seeds + 1))))
     answer = {
         "instance": given.file.stem,
         "cost": int(plan.cost),

@@ -375,7 +375,7 @@ class _Stop:
 class Tuning:
     """How PyVRP searches. The defaults are what was measured best here: benchmarks/README.md."""
 
-    neighbours: int = 50
+    neighbours: int = 20
     perturbations: int = 25
     history: int = 300
     restart_after: int = 150_000
