@@ -130,9 +130,13 @@ def _shown(request: HttpRequest, links: Iterable[Link]) -> list[Link]:
     return shown
 
 
+def staff_links(request: HttpRequest) -> list[Link]:
+    """Return the pages of those who run the site; none for anybody else."""
+    return _shown(request, STAFF) if _actor(request).sees_everything else []
+
+
 def _account_links(request: HttpRequest) -> list[Link]:
-    links = _shown(request, ACCOUNT)
-    return links + _shown(request, STAFF) if _actor(request).sees_everything else links
+    return _shown(request, ACCOUNT) + staff_links(request)
 
 
 def _tabs(request: HttpRequest) -> list[Link]:

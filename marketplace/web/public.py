@@ -19,7 +19,7 @@ from marketplace.lots.models import Lot
 from marketplace.market.models import Auction
 from marketplace.pricing.queries.public import board as price_board
 
-from .context import SITE_NAME
+from .context import SITE_NAME, staff_links
 from .home import money, to_do
 from .http import WebRequest, page
 from .templatetags.house import locale
@@ -68,6 +68,7 @@ def home(request: WebRequest) -> HttpResponse:
         "may_buy": actor.may(Capability.BID_PLACE),
         "to_do": to_do(actor),
         "money": money(actor),
+        "staff_links": staff_links(request),
         "board": board[:3] if actor.may(Capability.LOT_LIST) else [],
     }
     return page(request, "web/home.html", context)

@@ -63,6 +63,14 @@ def test_members_are_kept_out_with_a_second_factor_too(collector, browser):
     assert browser(collector).get("/admin/").status_code == 302
 
 
+def test_home_shows_those_who_run_the_site_where_their_work_is(keeper, browser, collector):
+    mine, others = keeper.get("/").content.decode(), browser(collector).get("/").content.decode()
+
+    assert all(f'class="action" href="{reverse(name)}"' in mine for name in PAGES)
+    assert "You act for nobody" not in mine
+    assert not any(reverse(name) in others for name in PAGES)
+
+
 def test_a_dead_job_is_shown_with_its_error_and_tried_again(keeper, dead):
     page = keeper.get(reverse("staff-jobs"))
     assert b"no quote" in page.content

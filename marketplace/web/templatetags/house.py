@@ -48,7 +48,7 @@ Lists::
 """
 
 import re
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -319,6 +319,12 @@ def countdown(moment: datetime) -> SafeString:
 def relative(moment: datetime) -> str:
     """Return how long ago, or in how much time: "in 3 hours"."""
     return format_timedelta(moment - timezone.now(), add_direction=True, locale=locale())
+
+
+@register.filter
+def lasting(seconds: float) -> str:
+    """Write a length of time as people say it: "3 hours"."""
+    return format_timedelta(timedelta(seconds=seconds), locale=locale())
 
 
 def _iso(moment: datetime) -> str:
