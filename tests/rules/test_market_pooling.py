@@ -412,6 +412,59 @@ def test_a_tour_that_no_lorry_drives_is_chosen_again_without_it(monkeypatch):
     assert sum(len(pool.stops) for pool in run.pools) == 3
 
 
+def test_when_a_seller_leaves_the_others_share_anew_and_are_still_not_worse_off():
+    lots = [lot(n, kg=200, at=place) for n, place in enumerate(PUNE, start=1)]
+    pool = planned(market(lots)).pools[0]
+
+    left = pooling.reshared(market(lots), pool, leaving={3})
+
+    assert [share.seller for share in left.shares] == [
+        s.seller for s in pool.shares if s.seller != 3
+    ]
+    assert sum(share.freight for share in left.shares) == left.freight
+    assert all(share.gain >= 0 for share in left.shares)
+    assert left.key != pool.key
+
+
+def test_a_pool_is_given_up_when_too_few_stay_or_their_buyer_is_gone():
+    pool = planned(market()).pools[0]
+
+    assert pooling.reshared(market(), pool, leaving={1, 2, 3}) is None
+    assert pooling.reshared(market(), pool, leaving={1, 2, 3, 4}) is None
+    assert pooling.reshared(market(orders=[order(kg_left=Decimal(1))]), pool, leaving={1}) is None
+    elsewhere = market(orders=[order(outlet=2)], outlets=(MUMBAI, Outlet(2, 2, (18.5, 73.0), "IN")))
+    assert pooling.reshared(elsewhere, pool, leaving={1}) is None
+    now_elsewhere = market(
+        [
+            lot(n, at=place, landmass="" if n > 3 else "Elephanta")
+            for n, place in enumerate(PUNE, start=1)
+        ]
+    )
+    assert pooling.reshared(now_elsewhere, pool, leaving=()) is None
+
+
+def test_more_stops_than_can_be_enumerated_are_shared_by_search():
+    lots = [lot(n, kg=50, at=(18.4 + n / 100, 73.8 + n % 3 / 50)) for n in range(1, 19)]
+    run = planned(market(lots, policy=Policy(most_stops=20)))
+
+    assert max(len(pool.stops) for pool in run.pools) > 14
+    assert not all(pool.is_exact for pool in run.pools)
+    assert run.gain == sum(pool.gain for pool in run.pools)
+
+
+def test_tight_orders_are_kept_while_lots_move_between_lorries():
+    lots = [lot(n, kg=150 + 10 * n, at=(18.4 + n / 60, 73.6 + n % 5 / 12)) for n in range(1, 25)]
+    pune = Outlet(2, 2, (18.5, 73.9), "IN")
+    orders = [
+        order(1, kg_left=Decimal(2000)),
+        order(2, outlet=2, price="1.40", kg_left=Decimal(1500)),
+    ]
+
+    run = planned(market(lots, orders, outlets=(MUMBAI, pune)))
+
+    assert run.pools
+
+
 places = st.tuples(st.floats(18.0, 19.5), st.floats(72.9, 74.5))
 
 
@@ -565,6 +618,13 @@ class TestTheParts:
         parts = pooling.by_cells([lot(n) for n in range(1, 30)], most=10)
 
         assert sum(len(part) for part in parts) == 29
+
+    def test_a_part_is_named_by_its_lots(self):
+        one, other = pooling.shards(market([lot(1), lot(2), lot(3, country="LK")]))
+
+        assert pooling.shard_name(one).startswith("IN/-/LITHIUM_SOUND/82")
+        assert pooling.shard_name(other).startswith("LK/")
+        assert pooling.shard_name(one) == pooling.shard_name(dataclasses.replace(one, orders=()))
 
     def test_a_part_has_at_least_one_lot(self):
         with pytest.raises(ValueError, match="at least one"):

@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,9 @@ from .pool_offers import draws_of, gain_is_enough, offered
 from .pool_routes import Ground
 from .pool_search import Clock, Look, Search
 from .pool_terms import ZERO, Alone, Market, Pool, PoolLot, Run, Segregation, UseChoice
+
+COARSEST = 2
+"""The largest H3 cells that a part is cut by: 86,800 km2, the reach of a day's lorry."""
 
 FINEST = 5
 """The smallest H3 cells that a part is cut by: 253 km2, about a town."""
@@ -79,6 +82,48 @@ def plan_pools(
     return _together(market, seed, answers, clock() - began)
 
 
+def reshared(market: Market, pool: Pool, *, leaving: Collection[int]) -> Pool | None:
+    """Return a pool without some of its sellers, its lorry shared anew among those who stay.
+
+    The order of the stops stays as it was told to people; the kind of lorry and the times may change.
+
+    :param market: the lots, sites, orders and tariff as they are now; lots that are gone are left out as well
+    :param leaving: sellers
+    :returns: None if it no longer pays, for one of them or for all, or no lorry can drive it; then it is to be planned anew
+    """
+    staying = {lot for share in pool.shares if share.seller not in leaving for lot in share.lots}
+    kept = tuple(lot for lot in market.lots if lot.id in staying)
+    if not kept:
+        return None
+    now = replace(market, lots=kept)
+    ground = Ground(now, Candidates(now).loads(), pool.group)
+    sites = [at for at, outlet in enumerate(ground.sites) if outlet.id == pool.outlet]
+    if not sites:
+        return None
+    stops = {load.lots[0].id: at for at, load in enumerate(ground.loads)}
+    order = [
+        stops[min(share.lots)]
+        for share in pool.shares
+        if min(share.lots) in stops and (stops[min(share.lots)], sites[0]) in ground.taken
+    ]
+    if not order:
+        return None
+    tour = ground.tour(sites[0], order)
+    return offered(ground, tour) if gain_is_enough(now, tour, ground) else None
+
+
+def shard_name(part: Market) -> str:
+    """Return a short name of a part that :func:`shards` has cut: the same as long as its lots are.
+
+    Country, landmass, group, the H3 cell of its first lot, and eight hexadecimal digits of all its lots.
+    """
+    first = min(part.lots, key=lambda lot: lot.id)
+    cell = h3.latlng_to_cell(*first.place, COARSEST)
+    lots = ",".join(str(lot.id) for lot in sorted(part.lots, key=lambda lot: lot.id))
+    digest = hashlib.sha256(lots.encode()).hexdigest()[:8]
+    return f"{first.country}/{first.landmass or '-'}/{first.group}/{cell}/{digest}"
+
+
 def shards(market: Market, *, most_lots: int = 1500) -> list[Market]:
     """Cut a market into parts that share no lot and could not share a lorry, or hardly would.
 
@@ -103,7 +148,9 @@ def shards(market: Market, *, most_lots: int = 1500) -> list[Market]:
     return parts
 
 
-def by_cells(lots: Sequence[PoolLot], *, most: int, resolution: int = 2) -> list[list[PoolLot]]:
+def by_cells(
+    lots: Sequence[PoolLot], *, most: int, resolution: int = COARSEST
+) -> list[list[PoolLot]]:
     """Cut lots into neighbourhoods of at most ``most``, whole H3 cells where that is possible.
 
     Cells that follow each other in H3's numbering lie side by side mostly, so small ones are put together in it.
