@@ -163,6 +163,7 @@ SWITCHBOARD = Switchboard(
         "market.open_due": Every(5, market_tasks.open_due),
         "market.close_due": Every(5, market_tasks.close_due),
         "market.decisions_due": Every(5, market_tasks.decisions_due),
+        "market.refresh_listings": Every(10, market_tasks.refresh_listings),
         "deals.expire_overdue": Every(60, deals_tasks.expire_overdue),
         "certificates.renew_status_lists": Every(6 * 3600, certificates_tasks.renew_status_lists),
     },

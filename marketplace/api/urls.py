@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import accounts, certificates, deals, evidence, health, lots, market, money, prices
+from . import accounts, certificates, deals, evidence, health, lots, market, money, prices, search
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
@@ -53,6 +53,7 @@ urlpatterns = [
     path("v1/prices/", prices.Prices.as_view(), name="api-prices"),
     path("v1/prices/check/", prices.PriceCheck.as_view(), name="api-price-check"),
     # market
+    path("v1/market/", search.Search.as_view(), name="api-market"),
     path("v1/auctions/", market.Auctions.as_view()),
     path("v1/auctions/<int:pk>/", market.AuctionById.as_view()),
     path("v1/auctions/<int:pk>/bids/", market.Bids.as_view(), name="api-bids"),

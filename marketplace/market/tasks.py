@@ -47,6 +47,11 @@ def decisions_due(payload: dict[str, Any]) -> Finish:
     )
 
 
+def refresh_listings(payload: dict[str, Any]) -> Finish:
+    """Every few seconds: let search know what bids and valuations changed."""
+    return lambda now: _done(services.refresh_listings(now=now))
+
+
 def open_one(payload: dict[str, Any]) -> Finish:
     """Job: open one planned auction."""
     auction = Auction.objects.get(pk=payload["auction"])

@@ -1,7 +1,7 @@
 """What other rooms ask of reference data, shaped for them."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -446,6 +446,28 @@ def cities(country: str) -> tuple[City, ...]:
 def city(geoname_id: int) -> City | None:
     """Return a city by its GeoNames number, or nothing."""
     return _places().get(geoname_id)
+
+
+@lru_cache(maxsize=1)
+def _plain_places() -> Sequence[tuple[str, City]]:
+    return [(_plain(place.name), place) for place in _places().values()]
+
+
+@lru_cache(maxsize=4096)
+def find_city(text: str, country: str = "") -> City | None:
+    """Return the city that a text most likely names: of that name before one that begins with it, then in the country
+    before elsewhere, then the larger one. None: there is none.
+    """
+    wanted = _plain(text.strip())
+    if not wanted:
+        return None
+    found = [
+        (name != wanted, place.country != country, place)
+        for name, place in _plain_places()
+        if name.startswith(wanted)
+    ]
+    best = min(found, key=lambda one: one[:2], default=None)
+    return best[2] if best else None
 
 
 def search_cities(country: str, text: str, *, limit: int = 20) -> list[City]:

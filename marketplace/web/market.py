@@ -1,15 +1,15 @@
 """Auctions: what is open for bids, the panel on a lot's page, planning, deciding, and my bids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Max, Min
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -29,7 +29,6 @@ from marketplace.core.errors import Refused
 from marketplace.lots.models import Lot
 from marketplace.market import queries, services
 from marketplace.market.models import Auction, Award, Bid
-from marketplace.reference.models import Chemistry, Country
 
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
 from .templatetags.house import cell, money_text, number, relative
@@ -37,7 +36,6 @@ from .terms import kind_of, words_of
 
 PAGE = 24
 OFFERS_SHOWN = 50
-SOON = timedelta(hours=24)
 LENGTHS = (
     ("24", lazy("1 day")),
     ("48", lazy("2 days")),
@@ -47,58 +45,7 @@ LENGTHS = (
 NUMBER_KEYS = {"inputmode": "decimal", "autocomplete": "off"}
 
 
-# --- what is open for bids -----------------------------------------------------------------------------
-
-
-class FilterForm(forms.Form):
-    """What a buyer looks for. Everything may be left empty; nonsense finds nothing out and is told so."""
-
-    q = forms.CharField(label=lazy("Words"), required=False, max_length=60)
-    chemistry = forms.ChoiceField(label=lazy("Kind"), required=False)
-    country = forms.ChoiceField(label=lazy("Country"), required=False)
-    kg_from = forms.DecimalField(
-        label=lazy("At least, kg"), required=False, min_value=0, max_digits=9, decimal_places=3
-    )
-    kg_to = forms.DecimalField(
-        label=lazy("At most, kg"), required=False, min_value=0, max_digits=9, decimal_places=3
-    )
-    mode = forms.ChoiceField(
-        label=lazy("Auction"),
-        required=False,
-        choices=[("", lazy("Any")), *Auction.Mode.choices],
-    )
-    soon = forms.BooleanField(label=lazy("Ends within a day"), required=False)
-
-    def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        letters = Chemistry.objects.visible_to(actor).order_by("letters")
-        kinds = list(dict.fromkeys(letters.values_list("letters", flat=True)))
-        lands = Country.objects.visible_to(actor).order_by("name").values_list("code", "name")
-        self.fields["chemistry"].choices = [("", _("Any")), *((kind, kind) for kind in kinds)]  # type: ignore[attr-defined]
-        self.fields["country"].choices = [("", _("Any")), *lands]  # type: ignore[attr-defined]
-
-    def narrow(self, rows: QuerySet[Auction], *, now: datetime) -> QuerySet[Auction]:
-        wanted = self.cleaned_data
-        if wanted["chemistry"]:
-            rows = rows.filter(lot__chemistry__letters=wanted["chemistry"])
-        if wanted["country"]:
-            rows = rows.filter(lot__country=wanted["country"])
-        if wanted["kg_from"] is not None:
-            rows = rows.filter(lot__mass_kg__gte=wanted["kg_from"])
-        if wanted["kg_to"] is not None:
-            rows = rows.filter(lot__mass_kg__lte=wanted["kg_to"])
-        if wanted["mode"]:
-            rows = rows.filter(mode=wanted["mode"])
-        if wanted["soon"]:
-            rows = rows.filter(closes_at__lte=now + SOON)
-        if text := wanted["q"].strip():
-            hit = Q(lot__place__icontains=text) | Q(lot__chemistry__name__icontains=text)
-            hit |= Q(lot__chemistry__letters__iexact=text)
-            hit |= Q(lot__origin__in=_origins_named(text))
-            if text.lstrip("#").isdecimal():
-                hit |= Q(lot__pk=int(text.lstrip("#")))
-            rows = rows.filter(hit)
-        return rows
+# --- what is open for bids: cards; search.py finds them ---------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,32 +66,13 @@ class Card:
     tone: str
 
 
-@require_safe
-def market(request: WebRequest) -> HttpResponse:
-    """List what is open for bids, what ends first on top."""
-    now = timezone.now()
-    form = FilterForm(request.GET or None, actor=request.actor)
-    rows: QuerySet[Auction] = Auction.objects.visible_to(request.actor).filter(
-        status=Auction.Status.OPEN, closes_at__gt=now
-    )
-    if form.is_bound and form.is_valid():
-        rows = form.narrow(rows, now=now)
-    elif form.is_bound:
-        rows = rows.none()
-    rows = rows.select_related("lot__chemistry")
-    found = Keyset(rows, "closes_at", "pk", size=PAGE, after=request.GET.get("after"))
-    context = {
-        "form": form,
-        "page": found,
-        "cards": list(_cards(request, found.rows)),
-        "may_bid": request.actor.may(Capability.BID_PLACE),
-        "is_filtered": form.is_bound and any(request.GET.get(name) for name in form.fields),
-    }
-    return page(request, "web/market/list.html", context, fragment="found")
+def cards(
+    request: WebRequest, rows: Any, away: Mapping[int, int | None] | None = None
+) -> Iterator[Card]:
+    """Yield the cards of a page of auctions: two queries, whatever their number.
 
-
-def _cards(request: WebRequest, rows: Any) -> Iterator[Card]:
-    """Yield the cards of a page of auctions: two queries, whatever their number."""
+    :param away: how many metres from the place asked for each auction's lot is
+    """
     photos = _first_photos(request, rows)
     mine = _my_best(request, rows)
     cells: dict[str | None, SafeString] = {}
@@ -163,7 +91,8 @@ def _cards(request: WebRequest, rows: Any) -> Iterator[Card]:
             title=title_of(lot),
             cell=cells[lot.chemistry_id],
             photo=f"{photo_url.format(lot.pk, photo)}?w=320" if photo else "",
-            about=f"{number(lot.mass_kg)} kg · {lot.place}, {lot.country}",
+            about=f"{number(lot.mass_kg)} kg · {lot.place}, {lot.country}"
+            + ("" if (metres := (away or {}).get(row.pk)) is None else f" · {_km(metres)}"),
             price=money_text(price, row.currency),
             price_label=_("Best bid") if row.bid_count and not is_sealed else _("Starts at"),
             per_kg=money_text(
@@ -185,6 +114,11 @@ def _cards(request: WebRequest, rows: Any) -> Iterator[Card]:
             mine=own,
             tone=tone,
         )
+
+
+def _km(metres: int) -> str:
+    """Return a distance as a buyer reads it. Places are known to about a kilometre."""
+    return _("%(km)s km away") % {"km": number(max(1, round(metres / 1000)))}
 
 
 def _first_photos(request: WebRequest, rows: Any) -> dict[int, int]:
@@ -216,10 +150,6 @@ def title_of(lot: Lot) -> str:
     """Return what a lot is called in lists: "NMC · Scooter"."""
     kind = lot.chemistry.letters if lot.chemistry else _("Kind not known")
     return f"{kind} · {lot.get_origin_display()}"
-
-
-def _origins_named(text: str) -> list[str]:
-    return [code for code, label in Lot.Origin.choices if text.casefold() in str(label).casefold()]
 
 
 # --- the panel on a lot's page ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from . import (
     prices,
     public,
     quotes,
+    search,
     sell,
     shipments,
     sms,
@@ -98,7 +99,8 @@ urlpatterns = [
     path("lots/<int:pk>/health/file/", health.health_file, name="lot-health-file"),
     path("lots/<int:pk>/health/say/", health.health_say, name="lot-health-say"),
     # --- auctions and bids
-    path("market/", market.market, name="market"),
+    path("market/", search.market, name="market"),
+    path("market.csv", search.market_csv, name="market-csv"),
     path("lots/<int:pk>/auction/", market.plan_auction, name="auction-plan"),
     path("auctions/<int:pk>/", market.auction, name="auction"),
     path("auctions/<int:pk>/live/", market.auction_live, name="auction-live"),

@@ -10,6 +10,7 @@ from .auctions import (
     Deposit,
     DepositQuerySet,
 )
+from .listings import Listing, ListingQuerySet
 
 __all__ = [
     "Auction",
@@ -20,4 +21,6 @@ __all__ = [
     "BidQuerySet",
     "Deposit",
     "DepositQuerySet",
+    "Listing",
+    "ListingQuerySet",
 ]

@@ -1,5 +1,6 @@
 """What services and pages ask the market, one subject a module."""
 
+from .asking import MY_SITE, Place, PlaceUnknown, can_count_in, currency_of, place_of, wanted_of
 from .auctions import (
     SHOWN,
     AuctionView,
@@ -16,20 +17,34 @@ from .auctions import (
     terms_of,
     view_of,
 )
+from .search import CursorUnknown, Hit, Hits, auctions_of, found_of, search
 
 __all__ = [
+    "MY_SITE",
     "SHOWN",
     "AuctionView",
+    "CursorUnknown",
+    "Hit",
+    "Hits",
     "Line",
+    "Place",
+    "PlaceUnknown",
     "Suggestion",
+    "auctions_of",
     "award_of",
     "bidding_licence",
+    "can_count_in",
+    "currency_of",
     "current_auction",
+    "found_of",
     "letter_of",
     "letters_of",
     "offers_of",
+    "place_of",
+    "search",
     "standing_of",
     "suggested_terms",
     "terms_of",
     "view_of",
+    "wanted_of",
 ]

@@ -11,6 +11,7 @@ from .closing import (
     release_deposit,
 )
 from .formulas import Compared, TermsRefused, compare_terms, materials_of, place_formula_bid
+from .listings import list_auction, refresh_listings, unlist_auction
 from .opening import AuctionRefused, open_auction, open_planned_auction, withdraw_auction
 
 __all__ = [
@@ -25,11 +26,14 @@ __all__ = [
     "decide",
     "end_ladder",
     "expire_decision",
+    "list_auction",
     "materials_of",
     "open_auction",
     "open_planned_auction",
     "place_bid",
     "place_formula_bid",
+    "refresh_listings",
     "release_deposit",
+    "unlist_auction",
     "withdraw_auction",
 ]

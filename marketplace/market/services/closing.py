@@ -17,6 +17,8 @@ from marketplace.market.events import AuctionClosed, LotAwarded, SellerMustDecid
 from marketplace.market.models import Auction, Award, Bid, Deposit
 from marketplace.market.queries import offers_of, terms_of
 
+from .listings import unlist_auction
+
 
 class DecisionRefused(Refused):
     code = "decision_refused"
@@ -48,6 +50,7 @@ def close_auction(auction: Auction, *, clock: Clock) -> Auction | None:
     else:
         auction.enter(Auction.Status.UNSOLD)
     auction.save(update_fields=["status", "price", "leader", "bid_count", "closed_at", "decide_by"])
+    unlist_auction(auction)
     kept = {rung.bidder for rung in rungs} or {rung.bidder for rung in best}
     _release_deposits(auction, but_of=kept, now=now)
     if rungs:

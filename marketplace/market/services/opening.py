@@ -19,6 +19,8 @@ from marketplace.market.events import AuctionOpened, AuctionScheduled, AuctionWi
 from marketplace.market.models import Auction, Bid
 from marketplace.reference.queries import parameters
 
+from .listings import list_auction, unlist_auction
+
 
 class AuctionRefused(Refused):
     """The rules of the market say no. ``code`` says which one."""
@@ -129,6 +131,7 @@ def open_auction(
         record(AuctionScheduled(auction_id=auction.pk), by=actor, at=now)
     else:
         lots.mark_open(lot, by=actor, now=now)
+        list_auction(auction, now=now)
         record(AuctionOpened(auction_id=auction.pk), by=actor, at=now)
     return auction
 
@@ -143,6 +146,7 @@ def open_planned_auction(auction: Auction, *, clock: Clock) -> bool:
     auction.enter(Auction.Status.OPEN)
     auction.save(update_fields=["status"])
     lots.mark_open(auction.lot, by=SYSTEM, now=now)
+    list_auction(auction, now=now)
     record(AuctionOpened(auction_id=auction.pk), by=SYSTEM, at=now)
     return True
 
@@ -172,6 +176,7 @@ def withdraw_auction(auction: Auction, *, actor: Actor, now: datetime) -> Auctio
     auction.enter(Auction.Status.WITHDRAWN)
     auction.closed_at = now
     auction.save(update_fields=["status", "closed_at"])
+    unlist_auction(auction)
     lots.mark_withdrawn(auction.lot, by=actor, now=now)
     record(AuctionWithdrawn(auction_id=auction.pk), by=actor, at=now)
     return auction
