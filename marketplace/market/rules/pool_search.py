@@ -275,19 +275,22 @@ def routed(
     number = {load: at for at, load in enumerate(loads)}
     orders: vrp.Orders | None = [
         (
+            0,
             ground.lorry(tour.kg, tour.volume, tour.km),
             tuple(number[stop] for stop in tour.stops),
         )
         for tour in start
         if all(stop in number and number[stop] in lone for stop in tour.stops)
     ]
+    parts = [vrp.Part(task, tuple(stops))]
+    whole = sum((one.cost for one in lone.values()), ZERO)
     if not orders:
-        model = vrp.Model.of(task, stops, lone, all_required=True)
+        model = vrp.Model.of(parts, whole=whole, all_required=True)
         found = vrp.search(model, seed, float("inf"), steps, patience, time.thread_time)
         orders = found.orders if found.feasible else None
-    model = vrp.Model.of(task, stops, lone, all_required=False)
+    model = vrp.Model.of(parts, whole=whole)
     found = vrp.search(model, seed, float("inf"), steps, patience, time.thread_time, start=orders)
-    return [ground.tour(site, [loads[at] for at in order]) for _kind, order in found.orders]
+    return [ground.tour(site, [loads[at] for at in order]) for _part, _kind, order in found.orders]
 
 
 def _window(ground: Ground, load: int, site: int, horizon: int) -> tuple[int, int]:
