@@ -9,7 +9,6 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from marketplace.accounts import services
-from marketplace.accounts.actors import actor_of
 from marketplace.accounts.models import ApiToken, User
 
 
@@ -20,14 +19,14 @@ class TokenAuthentication(authentication.BaseAuthentication):
         scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        token = services.use_token(secret.strip(), now=timezone.now())
-        if token is None:
+        known = services.use_token(secret.strip(), now=timezone.now())
+        if known is None:
             raise exceptions.AuthenticationFailed(
                 _(
                     "This token is unknown, expired or withdrawn. Make a new one under Organisation, API tokens."
                 )
             )
-        request._request.actor = actor_of(token.user, organisation_id=token.organisation_id)  # type: ignore[attr-defined]
+        token, request._request.actor = known  # type: ignore[attr-defined]
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from string import ascii_uppercase
+from typing import Any
 
-from django.db.models import DecimalField, F, Max, Min, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import Max, Min
 
 from marketplace.accounts.actors import Actor
 from marketplace.accounts.capabilities import Capability
-from marketplace.accounts.models import Licence, LicenceYear
+from marketplace.accounts.models import Licence
 from marketplace.lots.models import Lot
 from marketplace.market import rules
 from marketplace.market.models import Auction, Award, Bid
@@ -36,6 +37,19 @@ def standing_of(auction: Auction) -> rules.Standing | None:
     return rules.Standing(auction.leader_id, auction.price, maximum)
 
 
+BIDDING_LICENCE = """
+SELECT l.id FROM accounts_licence l
+  JOIN accounts_organisation o ON o.id = l.organisation_id AND o.status = 'ACTIVE'
+ WHERE l.organisation_id = %(bidder)s AND l.country = %(country)s AND l.status = 'VERIFIED'
+   AND l.acts @> ARRAY['BID']::varchar[] AND l.materials @> %(materials)s::varchar[]
+   AND l.valid_from <= %(on)s AND l.valid_until >= %(on)s
+   AND (l.annual_mass_kg IS NULL OR l.annual_mass_kg >= %(kg)s + coalesce(
+        (SELECT y.drawn_kg FROM accounts_licenceyear y WHERE y.licence_id = l.id AND y.year = %(year)s), 0))
+ ORDER BY l.id LIMIT 1
+"""
+"""What ``Licence.objects.may_open("BID")`` and the kilograms left say, as SQL: the ORM took a sixth of a bid to write it."""
+
+
 def bidding_licence(
     *, bidder_id: int, chemistry_code: str | None, country: str, mass_kg: Decimal, on: date
 ) -> Licence | None:
@@ -43,19 +57,18 @@ def bidding_licence(
 
     None says nothing about why; ``accounts.services.open_licence`` does.
     """
-    kilograms: DecimalField[Decimal, Decimal] = DecimalField(max_digits=12, decimal_places=3)
-    drawn = LicenceYear.objects.filter(licence=OuterRef("pk"), year=on.year).values("drawn_kg")
-    rows = (
-        Licence.objects.filter(
-            organisation_id=bidder_id, organisation__status="ACTIVE", country=country
-        )
-        .may_open("BID", on=on)
-        .alias(drawn=Coalesce(Subquery(drawn[:1]), Value(Decimal(0)), output_field=kilograms))
-        .filter(Q(annual_mass_kg=None) | Q(annual_mass_kg__gte=F("drawn") + mass_kg))
-    )
-    if chemistry_code is not None:
-        rows = rows.filter(materials__contains=[chemistry_code])
-    return rows.only("pk").order_by("pk").first()
+    asked: dict[str, Any] = {
+        "bidder": bidder_id,
+        "country": country,
+        "materials": [] if chemistry_code is None else [chemistry_code],
+        "kg": mass_kg,
+        "on": on,
+        "year": on.year,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(BIDDING_LICENCE, asked)
+        row = cursor.fetchone()
+    return Licence.from_db("default", ("id",), row) if row else None
 
 
 @dataclass(frozen=True, slots=True)
