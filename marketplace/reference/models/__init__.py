@@ -22,6 +22,7 @@ from .prices import (
     SecondLifePrice,
 )
 from .proposals import ProposalStatus, QuoteProposal
+from .roads import DriverHours, TruckKind
 
 __all__ = [
     "Chemistry",
@@ -32,6 +33,7 @@ __all__ = [
     "Country",
     "CurrencyRate",
     "DangerousGoodsRule",
+    "DriverHours",
     "EmissionFactor",
     "Family",
     "InForce",
@@ -54,5 +56,6 @@ __all__ = [
     "Source",
     "Sourced",
     "SpecialProvision",
+    "TruckKind",
     "UnEntry",
 ]

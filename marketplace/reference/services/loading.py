@@ -21,6 +21,7 @@ from marketplace.reference.models import (
     Country,
     CurrencyRate,
     DangerousGoodsRule,
+    DriverHours,
     EmissionFactor,
     LicenceType,
     LithiumPointQuote,
@@ -35,6 +36,7 @@ from marketplace.reference.models import (
     Source,
     Sourced,
     SpecialProvision,
+    TruckKind,
     UnEntry,
 )
 
@@ -112,6 +114,8 @@ TABLES = (
     ),
     Table("emission_factors.csv", EmissionFactor, ("code",)),
     Table("reuse_gates.csv", ReuseGate, ("code",)),
+    Table("truck_kinds.csv", TruckKind, ("code",)),
+    Table("driver_hours.csv", DriverHours, ("code",)),
     Table("parameters.csv", Parameter, ("code", "valid_from")),
 )
 
