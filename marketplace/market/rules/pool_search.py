@@ -26,7 +26,7 @@ from .pool_terms import ZERO
 
 Clock = Callable[[], float]
 CENT = Decimal("0.01")
-_UNSERVED, _ELSEWHERE = 40, 15
+_UNSERVED, _ELSEWHERE = 40, 40
 """Most loads that a site is offered besides its own: unserved ones, and ones of other sites."""
 
 
@@ -34,10 +34,10 @@ _UNSERVED, _ELSEWHERE = 40, 15
 class Look:
     """How long a shard is searched: rounds over its sites, and steps of each routing by the number of stops."""
 
-    rounds: int = 3
-    steps: int = 150
-    steps_a_stop: int = 25
-    most_steps: int = 1500
+    rounds: int = 5
+    steps: int = 120
+    steps_a_stop: int = 15
+    most_steps: int = 900
 
 
 class Search:
