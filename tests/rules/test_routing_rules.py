@@ -356,6 +356,21 @@ def test_the_unit_of_money_fits_the_size_of_the_sums_and_makes_the_rates_whole()
             assert abs(round(rate) / rate - 1) < Decimal("0.01")
 
 
+@pytest.mark.parametrize("price", ["0.01", "10", "10000"])
+def test_limits_hold_in_the_search_however_small_the_loads_and_dear_the_way(price):
+    dice = np.random.default_rng(2)
+    points = [(0, 0), *dice.integers(-500, 500, (30, 2)).tolist()]
+    truck = Vehicle("seven", Decimal(7), None, None, Decimal(0), Decimal(price), number=30)
+    task = Task(plane(points), 0, tuple(stop(at, 1) for at in range(1, 31)), (truck,))
+    lone, never = lone_trips(task)
+
+    plan = plan_trips(task, effort=Effort(seconds=5, iterations=120))
+
+    hurried = finished(task, nearest(task, lone), lone, never, "nearest")
+    assert plan.origin == "required"
+    assert plan.objective < hurried.objective * Decimal("0.95")
+
+
 def test_money_comes_from_the_tariff_and_not_from_the_solver_s_whole_numbers():
     odd = replace(VAN, per_km=Decimal("0.3337"), fixed=Decimal("17.123"))
     task = Task(plane([(0, 0), (33, 3), (34, 5)]), 0, (stop(1), stop(2)), (odd,))

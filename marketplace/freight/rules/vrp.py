@@ -29,6 +29,7 @@ GRAM = Decimal("0.001")  # and a litre, in m3
 MONEY_UNIT = Decimal("0.001")
 """What one unit of the solver's cost is worth, before it is fitted to the task."""
 SMALLEST_SUM, LARGEST_SUM = Decimal(100_000), Decimal(300_000_000)
+MOST_PENALTY = 100_000.0  # PyVRP's own bound, which ours may pass
 FINEST_RATE = 10  # units that the smallest price of 100 m or a minute should have at least
 NO_ROAD = 10**7  # tenths of a kilometre, or minutes: farther than anything, far from overflow
 FOREVER = 10**7  # minutes; windows and hours from here on limit nothing
@@ -406,7 +407,11 @@ def search(
     for operator in OPERATORS:
         if operator.supports(data):
             local.add_operator(operator(data))
-    manager = pyvrp.PenaltyManager(_first_penalties(data, tuning.first_penalty))
+    penalties = _first_penalties(data, tuning.first_penalty)
+    dearest = max(*penalties[0], *penalties[1:])
+    manager = pyvrp.PenaltyManager(
+        penalties, pyvrp.PenaltyParams(max_penalty=max(MOST_PENALTY, 10 * dearest))
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fleet too small is an outcome here, not a warning
         if start is None:
@@ -429,7 +434,8 @@ def search(
 def _first_penalties(data: Any, factor: float) -> tuple[list[float], float, float]:
     """Return what a unit too much of each load, a minute and a unit of way cost at the start.
 
-    A mean leg's cost for a mean stop's load: so the answer does not hang on the unit of money.
+    A mean leg's cost for a mean stop's load: so the answer does not hang on the unit of money. PyVRP's own bounds
+    are numbers of money units: where a leg costs more than its dearest penalty, it never comes back to what fits.
     """
     distances, durations = data.distance_matrix(0), data.duration_matrix(0)
     near = distances < NO_ROAD
@@ -437,10 +443,9 @@ def _first_penalties(data: Any, factor: float) -> tuple[list[float], float, floa
     per_way = float(np.mean([kind.unit_distance_cost for kind in data.vehicle_types()]))
     leg = max(float(distances.mean()) * per_way, 1.0)
     loads = np.array([client.pickup for client in data.clients()], dtype=float)
-    mean = np.maximum(loads.mean(axis=0), 1e-9)
-    penalties = [float(np.clip(factor * leg / one, 0.1, 100_000)) for one in mean]
-    by_time = float(np.clip(leg / max(float(durations.mean()), 1.0), 1.0, 100_000))
-    return penalties, by_time, float(np.clip(per_way, 1.0, 100_000))
+    penalties = [factor * leg / mean if mean else 1.0 for mean in loads.mean(axis=0).tolist()]
+    by_time = leg / max(float(durations.mean()), 1.0)
+    return penalties, by_time, max(per_way, 1.0)
 
 
 def _solution(model: Model, orders: Orders) -> Any:
