@@ -7,8 +7,9 @@ when it closes, store the ``Outcome``, price it with ``payments.prices_of``, and
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from .choice import build, optimise, outcome_of
+from .choice import build, optimise
 from .packages import SALE_CAPS, BadSale, Bid, Caps, Outcome, Sale, faults_of, offered
+from .ties import outcome_of
 
 __all__ = ["Shortfall", "determine", "shortfall_of"]
 
