@@ -36,3 +36,28 @@ class QuoteRefused(Event):
 
     proposal_id: int
     reason: str
+
+
+@dataclass(frozen=True)
+class RateProposed(Event):
+    """Somebody typed an exchange rate in. It counts once another person has confirmed it."""
+
+    proposal_id: int
+    currency: str
+    quoted_on: str
+
+
+@dataclass(frozen=True)
+class RateConfirmed(Event):
+    """A second person has seen the same exchange rate."""
+
+    proposal_id: int
+    rate_id: int
+
+
+@dataclass(frozen=True)
+class RateRefused(Event):
+    """A second person does not believe an exchange rate."""
+
+    proposal_id: int
+    reason: str

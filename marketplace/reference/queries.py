@@ -172,6 +172,14 @@ class Correction:
     before: MetalQuote
 
 
+@dataclass(frozen=True, slots=True)
+class RateCorrection:
+    """An exchange rate that its source corrected, and what it was before."""
+
+    now: CurrencyRate
+    before: CurrencyRate
+
+
 def corrections(*, limit: int = 20) -> list[Correction]:
     """Return the newest corrections of prices, each with what stood before."""
     newest = list(
@@ -188,6 +196,31 @@ def corrections(*, limit: int = 20) -> list[Correction]:
         Correction(row, earlier[row.material, row.quoted_on, row.source_id, row.revision - 1])
         for row in newest
     ]
+
+
+def rate_corrections(*, limit: int = 20) -> list[RateCorrection]:
+    """Return the newest corrections of exchange rates, each with what stood before."""
+    newest = list(
+        CurrencyRate.objects.filter(revision__gt=1).select_related("source").order_by("-pk")[:limit]
+    )
+    earlier = {
+        (row.currency, row.quoted_on, row.source_id, row.revision): row
+        for row in CurrencyRate.objects.filter(
+            quoted_on__in={row.quoted_on for row in newest},
+            currency__in={row.currency for row in newest},
+        )
+    }
+    return [
+        RateCorrection(row, earlier[row.currency, row.quoted_on, row.source_id, row.revision - 1])
+        for row in newest
+    ]
+
+
+def latest_rates(on: date) -> dict[str, CurrencyRate]:
+    """Return the newest exchange rate of every currency up to a day."""
+    rows = CurrencyRate.objects.filter(quoted_on__lte=on).select_related("source")
+    newest = rows.order_by("currency", "-quoted_on", "-pk").distinct("currency")
+    return {row.currency: row for row in newest}
 
 
 def rate_per_usd(currency: str, on: date) -> Decimal:

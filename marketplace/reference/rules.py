@@ -41,6 +41,12 @@ JUMP = Decimal(2)
 JUMP_WITHIN = timedelta(days=45)
 """Of 4,782 monthly steps of six metals since 1960 the largest was 1.79. A pound taken for a kilogram is 2.2."""
 
+ONE = Decimal(1)
+MILLIONTH = Decimal("0.000001")
+RATE_LIMIT = Decimal(10) ** 10
+RATE_KNOWN_FOR = timedelta(days=400)
+"""How long a known rate says what the next may be."""
+
 
 class Unreadable(ValueError):
     """Something that we cannot read, or do not believe: a stable code, and the facts for a sentence."""
@@ -223,6 +229,69 @@ def believe(
     times = max(price / before[1], before[1] / price)
     if times >= JUMP:
         raise Unreadable("jump", price=price, was=before[1], on=before[0], times=round(times, 1))
+
+
+WRONG_WAY_ROUND = Decimal(10)
+"""No currency that we know moved tenfold within weeks but by a reform; one written the other way round does."""
+
+
+def currency_of(text: str) -> str:
+    """Return the code of a currency other than the dollar.
+
+    :raises Unreadable: ``unknown_currency``
+
+    >>> currency_of("idr")
+    'IDR'
+    """
+    code = text.strip().upper()
+    if len(code) != 3 or not code.isascii() or not code.isalpha():
+        raise Unreadable("unknown_currency", text=text.strip())
+    return code
+
+
+def per_usd_of(rate: Decimal, *, is_in_usd: bool) -> Decimal:
+    """Return units for one US dollar, to six decimals, of a rate written either way round.
+
+    :raises Unreadable: ``not_positive``; ``rate_unheard`` if no currency is worth so much or little
+
+    >>> per_usd_of(Decimal("1.25"), is_in_usd=True), per_usd_of(Decimal("16500.5"), is_in_usd=False)
+    (Decimal('0.800000'), Decimal('16500.500000'))
+    """
+    if rate <= 0:
+        raise Unreadable("not_positive", text=rate)
+    per_usd = (ONE / rate if is_in_usd else rate).quantize(MILLIONTH)
+    if not MILLIONTH <= per_usd < RATE_LIMIT or rate >= RATE_LIMIT or rate < MILLIONTH:
+        raise Unreadable("rate_unheard", text=rate)
+    return per_usd
+
+
+def believe_rate(
+    currency: str, per_usd: Decimal, on: date, before: tuple[date, Decimal] | None
+) -> None:
+    """Let an exchange rate pass that can be so.
+
+    :param per_usd: units for one US dollar
+    :param before: the newest rate known before that day
+    :raises Unreadable: ``rate_jump`` or, if its inverse fits better, ``wrong_way_round``
+
+    >>> believe_rate("IDR", Decimal(16500), date(2026, 11, 20), (date(2026, 11, 2), Decimal(16300)))
+    """
+    if before is None or not timedelta(0) <= on - before[0] <= RATE_KNOWN_FOR:
+        return
+    was = before[1]
+    times = max(per_usd / was, was / per_usd)
+    if times < WRONG_WAY_ROUND:
+        return
+    turned = ONE / per_usd
+    around = max(turned / was, was / turned) < WRONG_WAY_ROUND
+    code = "wrong_way_round" if around else "rate_jump"
+    raise Unreadable(
+        code,
+        rate=f"{per_usd.normalize():f}",
+        currency=currency,
+        was=f"{was.normalize():f}",
+        on=before[0],
+    )
 
 
 def rates_per_usd(per_euro: Mapping[str, Decimal]) -> dict[str, Decimal]:

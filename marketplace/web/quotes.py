@@ -1,4 +1,4 @@
-"""Prices that staff type in: one proposes, another confirms or refuses."""
+"""Prices and exchange rates that staff type in: one proposes, another confirms or refuses."""
 
 from typing import Any
 from uuid import uuid4
@@ -13,8 +13,14 @@ from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.reference import services
-from marketplace.reference.models import Material, ProposalStatus, QuoteProposal, Source
-from marketplace.reference.queries import corrections, latest_quotes
+from marketplace.reference.models import (
+    Material,
+    ProposalStatus,
+    QuoteProposal,
+    RateProposal,
+    Source,
+)
+from marketplace.reference.queries import corrections, latest_quotes, latest_rates, rate_corrections
 
 from .http import Keyset, WebRequest, go, page, refusals, told
 from .staff import staff_only
@@ -47,10 +53,42 @@ class QuoteForm(forms.Form):
 
     def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        sources = Source.objects.visible_to(actor).values_list("code", "title")
-        self.fields["source"].choices = [  # type: ignore[attr-defined]
-            (code, f"{code}: {title[:60]}") for code, title in sources
-        ]
+        self.fields["source"].choices = _sources(actor)  # type: ignore[attr-defined]
+
+
+class RateForm(forms.Form):
+    currency = forms.CharField(
+        label=_l("Currency"),
+        min_length=3,
+        max_length=3,
+        help_text=_l("Its code of three letters, such as IDR"),
+    )
+    quoted_on = forms.DateField(
+        label=_l("Day of the rate"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    rate = forms.CharField(
+        label=_l("Exchange rate"),
+        max_length=24,
+        help_text=_l("As it stands in the source: 16500.5 or 16.500,5"),
+    )
+    written = forms.ChoiceField(label=_l("It says"), choices=RateProposal.Written.choices)
+    source = forms.ChoiceField(label=_l("Source"))
+    note = forms.CharField(
+        label=_l("Note"),
+        max_length=300,
+        required=False,
+        help_text=_l("Where exactly: page, table, link. Why, if it corrects an earlier rate."),
+    )
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["source"].choices = _sources(actor)  # type: ignore[attr-defined]
+
+
+def _sources(actor: Any) -> list[tuple[str, str]]:
+    sources = Source.objects.visible_to(actor).values_list("code", "title")
+    return [(code, f"{code}: {title[:60]}") for code, title in sources]
 
 
 @staff_only
@@ -115,3 +153,65 @@ def quote_refuse(request: WebRequest, pk: int) -> HttpResponse:
         )
         messages.success(request, _("Refused. The reason is kept with it."))
     return go(request, "staff-quotes")
+
+
+@staff_only
+@require_safe
+def rates(request: WebRequest) -> HttpResponse:
+    """Exchange rates typed in: what waits for a second person, what was decided, what sources corrected."""
+    asked = request.GET.get("state", ProposalStatus.PROPOSED)
+    state = asked if asked in ProposalStatus else ProposalStatus.PROPOSED
+    rows = RateProposal.objects.visible_to(request.actor).filter(status=state)
+    proposals = Keyset(
+        rows.select_related("source"), "-pk", after=request.GET.get("after"), size=20
+    )
+    known = latest_rates(timezone.now().date())
+    context = {
+        "page": proposals,
+        "lines": [(proposal, known.get(proposal.currency)) for proposal in proposals],
+        "state": state,
+        "states": ProposalStatus.choices,
+        "corrections": rate_corrections(),
+        "more": {"state": state},
+    }
+    return page(request, "web/staff/rates.html", context)
+
+
+@staff_only
+def rate_new(request: WebRequest) -> HttpResponse:
+    """Propose an exchange rate."""
+    form = RateForm(request.POST or None, actor=request.actor, initial={"request_id": uuid4()})
+    if request.method == "POST" and form.is_valid():
+        with refusals(form):
+            services.propose_rate(actor=request.actor, now=timezone.now(), **form.cleaned_data)
+            messages.success(
+                request, _("Proposed. It counts once another person has confirmed it.")
+            )
+            return go(request, "staff-rates")
+    status = 422 if form.errors else 200
+    return page(request, "web/staff/rates_new.html", {"form": form}, status=status)
+
+
+@staff_only
+@require_POST
+def rate_confirm(request: WebRequest, pk: int) -> HttpResponse:
+    proposal = get_object_or_404(RateProposal.objects.visible_to(request.actor), pk=pk)
+    with told(request):
+        services.confirm_rate(proposal, actor=request.actor, now=timezone.now())
+        messages.success(request, _("Confirmed. From now on amounts are turned with it."))
+    return go(request, "staff-rates")
+
+
+@staff_only
+@require_POST
+def rate_refuse(request: WebRequest, pk: int) -> HttpResponse:
+    proposal = get_object_or_404(RateProposal.objects.visible_to(request.actor), pk=pk)
+    with told(request):
+        services.refuse_rate(
+            proposal,
+            actor=request.actor,
+            reason=request.POST.get("reason", ""),
+            now=timezone.now(),
+        )
+        messages.success(request, _("Refused. The reason is kept with it."))
+    return go(request, "staff-rates")

@@ -174,6 +174,10 @@ urlpatterns = [
     path("staff/quotes/new/", quotes.quote_new, name="staff-quote-new"),
     path("staff/quotes/<int:pk>/confirm/", quotes.quote_confirm, name="staff-quote-confirm"),
     path("staff/quotes/<int:pk>/refuse/", quotes.quote_refuse, name="staff-quote-refuse"),
+    path("staff/rates/", quotes.rates, name="staff-rates"),
+    path("staff/rates/new/", quotes.rate_new, name="staff-rate-new"),
+    path("staff/rates/<int:pk>/confirm/", quotes.rate_confirm, name="staff-rate-confirm"),
+    path("staff/rates/<int:pk>/refuse/", quotes.rate_refuse, name="staff-rate-refuse"),
     path("staff/organisations/", staff.organisations, name="staff-organisations"),
     path(
         "staff/organisations/<int:pk>/freeze/",

@@ -21,7 +21,7 @@ from .prices import (
     PayableTerm,
     SecondLifePrice,
 )
-from .proposals import ProposalStatus, QuoteProposal
+from .proposals import ProposalStatus, QuoteProposal, RateProposal
 from .roads import DriverHours, TruckKind
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "PayableTerm",
     "ProposalStatus",
     "QuoteProposal",
+    "RateProposal",
     "RecoveryRate",
     "ReferenceQuerySet",
     "ReuseGate",

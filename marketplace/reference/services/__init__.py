@@ -3,7 +3,15 @@
 from .files import FileRefused
 from .loading import DATA, TABLES, Loaded, QuoteChanged, RowRefused, Table, load_reference
 from .prices import Added, add_quotes, add_rates
-from .proposals import ProposalRefused, confirm_quote, propose_quote, refuse_quote
+from .proposals import (
+    ProposalRefused,
+    confirm_quote,
+    confirm_rate,
+    propose_quote,
+    propose_rate,
+    refuse_quote,
+    refuse_rate,
+)
 from .quote_files import import_quotes
 from .rate_files import import_rates
 from .sources import add_source
@@ -24,9 +32,12 @@ __all__ = [
     "add_rates",
     "add_source",
     "confirm_quote",
+    "confirm_rate",
     "import_quotes",
     "import_rates",
     "load_reference",
     "propose_quote",
+    "propose_rate",
     "refuse_quote",
+    "refuse_rate",
 ]

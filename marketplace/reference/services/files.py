@@ -66,6 +66,15 @@ def sentence(trouble: Unreadable) -> str:
             "%(price)s USD/kg is %(times)s times away from %(was)s on %(on)s. "
             "Check the unit; if it is right, say that jumps are meant."
         ),
+        "rate_unheard": _("%(text)s cannot be an exchange rate. Correct it."),
+        "wrong_way_round": _(
+            "%(rate)s %(currency)s for a dollar, but it was %(was)s on %(on)s. "
+            "It looks written the other way round."
+        ),
+        "rate_jump": _(
+            "%(rate)s %(currency)s for a dollar is far from %(was)s on %(on)s. "
+            "Check it; if it is right, say that jumps are meant."
+        ),
         "no_dollar": _("There is no rate of the US dollar on this day. Add it."),
         "unknown_material": _(
             "%(text)s is no material that we know. Write its symbol, such as Ni."

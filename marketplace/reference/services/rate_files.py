@@ -1,6 +1,6 @@
 """Exchange rates from files: the European Central Bank's, and whatever else is a table. All of a file, or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,9 @@ from marketplace.reference.rules import Unreadable
 from .files import FileRefused, read_xml, refused_at, rows_of
 from .prices import Added, add_rates
 from .tables import NOT_THERE, Cell, Reading, read_cell, sign_of, table
+
+Found = tuple[Cell, CurrencyRate]
+"""A rate, and the cell that it stands in."""
 
 
 def import_rates(
@@ -31,11 +34,30 @@ def import_rates(
     :param form: ``ecb`` (euro reference rates as CSV or XML) or ``csv``
     :raises FileRefused: with the row and the column of what is wrong
     """
-    rates = {"ecb": _euro_rates, "csv": _table_of_rates}[form](file, reading)
-    return add_rates(list(rates), by=by, now=now, reason=reason, came_from=file.name)
+    found = list({"ecb": _euro_rates, "csv": _table_of_rates}[form](file, reading))
+    if not reading.jumps_are_meant:
+        _believe(file, found)
+    rates = [rate for _cell, rate in found]
+    return add_rates(rates, by=by, now=now, reason=reason, came_from=file.name)
 
 
-def _euro_rates(file: Path, reading: Reading) -> Iterator[CurrencyRate]:
+def _believe(file: Path, found: Sequence[Found]) -> None:
+    """Refuse rates that are written the other way round, or far from the last known."""
+    if not found:
+        return
+    first = min(rate.quoted_on for _cell, rate in found)
+    known = CurrencyRate.objects.filter(quoted_on__lt=first).order_by("quoted_on", "pk")
+    before = {row.currency: (row.quoted_on, row.per_usd) for row in known}
+    for cell, rate in sorted(found, key=lambda pair: (pair[1].quoted_on, pair[0].row)):
+        last = before.get(rate.currency)
+        try:
+            rules.believe_rate(rate.currency, rate.per_usd, rate.quoted_on, last)
+        except Unreadable as trouble:
+            raise refused_at(file.name, cell.row, cell.column, trouble) from None
+        before[rate.currency] = (rate.quoted_on, rate.per_usd)
+
+
+def _euro_rates(file: Path, reading: Reading) -> Iterator[Found]:
     """Read euro reference rates, the daily or the historical file, and turn them by the dollar's.
 
     :source: European Central Bank, euro foreign exchange reference rates
@@ -57,7 +79,10 @@ def _euro_rates(file: Path, reading: Reading) -> Iterator[CurrencyRate]:
         except Unreadable as trouble:
             raise refused_at(file.name, number, "USD", trouble) from None
         for currency, rate in sorted(per_usd.items()):
-            yield _currency_rate(currency, on, rate, reading.source, "", "SECONDARY", reading)
+            yield (
+                Cell(number, currency, f"{rate}"),
+                _currency_rate(currency, on, rate, reading.source, "", "SECONDARY", reading),
+            )
 
 
 def _euro_csv(file: Path) -> Iterator[tuple[int, date, list[Cell]]]:
@@ -109,16 +134,18 @@ def _bank_day(text: str) -> date:
     return rules.day_of(text)
 
 
-def _table_of_rates(file: Path, reading: Reading) -> Iterator[CurrencyRate]:
+def _table_of_rates(file: Path, reading: Reading) -> Iterator[Found]:
     rows = list(table(file, "rates", reading))
     sign = reading.decimal_sign or sign_of(file, [cell("per_usd") for _row, cell in rows])
     sources = set(Source.objects.values_list("code", flat=True))
     seen: dict[tuple[str, date, str], int] = {}
     for number, cell in rows:
-        currency = read_cell(file, cell("currency"), _currency)
+        currency = read_cell(file, cell("currency"), rules.currency_of)
         on = read_cell(file, cell("date"), rules.day_of)
         rate = cell("per_usd")
-        per_usd = read_cell(file, rate, lambda text: _positive(rules.number_of(text, sign)))
+        per_usd = read_cell(
+            file, rate, lambda text: rules.per_usd_of(rules.number_of(text, sign), is_in_usd=False)
+        )
         source = cell("source", reading.source)
         if source.text not in sources:
             trouble = Unreadable("unknown_source", text=source.text)
@@ -129,7 +156,10 @@ def _table_of_rates(file: Path, reading: Reading) -> Iterator[CurrencyRate]:
             raise refused_at(file.name, number, rate.column, trouble)
         seen[key] = number
         note = cell("note", " ").text.strip()
-        yield _currency_rate(currency, on, per_usd, source.text, note, "GENERAL", reading)
+        yield (
+            rate,
+            _currency_rate(currency, on, per_usd, source.text, note, "GENERAL", reading),
+        )
 
 
 def _currency_rate(
@@ -150,15 +180,3 @@ def _currency_rate(
         checked_on=reading.checked_on,
         note=note[:500],
     )
-
-
-def _currency(text: str) -> str:
-    if len(text) != 3 or not text.isascii() or not text.isalpha():
-        raise Unreadable("unknown_currency", text=text)
-    return text.upper()
-
-
-def _positive(number: Decimal) -> Decimal:
-    if number <= 0:
-        raise Unreadable("not_positive", text=number)
-    return number

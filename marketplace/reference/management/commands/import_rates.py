@@ -23,6 +23,9 @@ class Command(BaseCommand):
             default="csv",
             help="ecb: euro reference rates as CSV or XML; csv: units per US dollar",
         )
+        parser.add_argument(
+            "--jumps", action="store_true", help="rates moved tenfold, and are right"
+        )
         add_arguments(parser, source="ECB", fields="currency,date,per_usd")
 
     def handle(self, *, file: Path, format: str, **options: Any) -> None:  # noqa: A002
