@@ -64,6 +64,12 @@ def lot_valued(event: pricing.LotValued) -> Letters:
     yield Letter(value.lot.seller_id, "lot_valued", facts, _at("lot", event.lot_id))
 
 
+def deal_taken_out(event: pricing.DealTakenOut) -> Letters:
+    facts = {"lot": event.lot_id, "reason": event.reason}
+    for party in (event.seller_id, event.buyer_id):
+        yield Letter(party, "deal_taken_out", facts, _at("prices-method-expert"))
+
+
 def lot_quarantined(event: lots.LotQuarantined) -> Letters:
     yield _to_seller(event.lot_id, "lot_quarantined")
 
@@ -345,6 +351,7 @@ AUDIENCE: Mapping[type[Event], Callable[[Any], Letters]] = {
     lots.LotQuarantined: lot_quarantined,
     lots.LotNeedsInfo: lot_needs_info,
     pricing.LotValued: lot_valued,
+    pricing.DealTakenOut: deal_taken_out,
     freight.QuotesRequested: quotes_requested,
     freight.QuotesOffered: quotes_offered,
     freight.QuoteChosen: quote_chosen,

@@ -37,6 +37,13 @@ WORDINGS: Mapping[str, Wording] = {
         ),
         "circle-check",
     ),
+    "deal_taken_out": W(
+        gettext_noop(
+            "The deal on lot %(lot)s no longer counts in the price index: %(reason)s. If that is wrong, write to us."
+        ),
+        "info",
+        copies=False,
+    ),
     "lot_quarantined": W(
         gettext_noop(
             "Lot %(lot)s is dangerous. Do not move it, charge it or press it. Keep people away and read what to do."

@@ -106,6 +106,7 @@ STAFF = [
     Link(_("Jobs"), "staff-jobs", "monitor"),
     Link(_("Organisations"), "staff-organisations", "users"),
     Link(_("Prices typed in"), "staff-quotes", "chart-line"),
+    Link(_("Deals in the index"), "staff-exclusions", "scale"),
     Link(_("Records"), "admin:index", "list"),
 ]
 FOOT = [

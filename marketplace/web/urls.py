@@ -8,6 +8,7 @@ from . import (
     certificates,
     deals,
     evidence,
+    exclusions,
     formulas,
     freight,
     health,
@@ -174,6 +175,16 @@ urlpatterns = [
     path("staff/quotes/new/", quotes.quote_new, name="staff-quote-new"),
     path("staff/quotes/<int:pk>/confirm/", quotes.quote_confirm, name="staff-quote-confirm"),
     path("staff/quotes/<int:pk>/refuse/", quotes.quote_refuse, name="staff-quote-refuse"),
+    path("staff/index/", exclusions.exclusions, name="staff-exclusions"),
+    path("staff/index/<int:pk>/new/", exclusions.exclusion_new, name="staff-exclusion-new"),
+    path(
+        "staff/index/<int:pk>/confirm/",
+        exclusions.exclusion_confirm,
+        name="staff-exclusion-confirm",
+    ),
+    path(
+        "staff/index/<int:pk>/refuse/", exclusions.exclusion_refuse, name="staff-exclusion-refuse"
+    ),
     path("staff/rates/", quotes.rates, name="staff-rates"),
     path("staff/rates/new/", quotes.rate_new, name="staff-rate-new"),
     path("staff/rates/<int:pk>/confirm/", quotes.rate_confirm, name="staff-rate-confirm"),

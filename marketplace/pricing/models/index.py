@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.models import Organisation
@@ -28,6 +28,11 @@ class SettledPriceQuerySet(RowQuerySet["SettledPrice"]):
     def in_dollars(self) -> Self:
         """Those of a day that had an exchange rate."""
         return self.filter(usd_per_kg__isnull=False)
+
+    def counting(self) -> Self:
+        """Those in dollars that two people have not taken out as fraud or mistake."""
+        out = self.model._default_manager.filter(exclusions__status="CONFIRMED")
+        return self.in_dollars().exclude(pk__in=out.values("pk"))
 
 
 class SettledPrice(models.Model):
@@ -117,6 +122,17 @@ class IndexValueQuerySet(RowQuerySet["IndexValue"]):
             "chemistry", "form", "country"
         )
 
+    def unrevised(self) -> Self:
+        """Those that no later revision has taken the place of."""
+        later = IndexValue.objects.filter(
+            on=OuterRef("on"),
+            chemistry=OuterRef("chemistry"),
+            form=OuterRef("form"),
+            country=OuterRef("country"),
+            revision__gt=OuterRef("revision"),
+        )
+        return self.filter(~Exists(later))
+
 
 class IndexValue(models.Model):
     """What the price index of a group was said to be on a day. A correction is a new revision with its reason."""
@@ -124,10 +140,12 @@ class IndexValue(models.Model):
     class Basis(models.TextChoices):
         SETTLED = "SETTLED", _("From settled deals")
         INFERRED = "INFERRED", _("Inferred: too few deals")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn: too few deals are left")
 
     class Reason(models.TextChoices):
         LATE_DEALS = "LATE_DEALS", _("Deals were settled late")
         METHOD = "METHOD", _("The method changed")
+        TAKEN_OUT = "TAKEN_OUT", _("A deal was taken out")
 
     on = models.DateField()
     chemistry = models.CharField(
@@ -135,9 +153,11 @@ class IndexValue(models.Model):
     )
     form = models.CharField(max_length=10, blank=True, choices=Lot.Origin, help_text="Empty: all.")
     country = models.CharField(max_length=2, blank=True, help_text="Empty: all.")
-    basis = models.CharField(max_length=8, choices=Basis)
+    basis = models.CharField(max_length=9, choices=Basis)
     gap = models.CharField(max_length=12, blank=True, help_text="Why deals alone did not say it.")
-    usd_per_kg = models.DecimalField(max_digits=14, decimal_places=6)
+    usd_per_kg = models.DecimalField(
+        max_digits=14, decimal_places=6, null=True, help_text="Empty if it was withdrawn."
+    )
     formula_usd_per_kg = models.DecimalField(
         max_digits=14, decimal_places=6, null=True, help_text="What the valuation said that day."
     )
@@ -149,6 +169,9 @@ class IndexValue(models.Model):
     method_version = models.CharField(max_length=20)
     revision = models.PositiveSmallIntegerField(default=1)
     reason = models.CharField(max_length=12, blank=True, choices=Reason)
+    said = models.CharField(
+        max_length=300, blank=True, help_text="Public words of those who took a deal out."
+    )
     published_at = models.DateTimeField()
 
     objects = IndexValueQuerySet.as_manager()
@@ -160,13 +183,26 @@ class IndexValue(models.Model):
                 name="index_value_has_one_row_a_revision",
             ),
             models.CheckConstraint(
-                condition=Q(basis="SETTLED", gap="", deals__gte=5, sellers__gte=3)
-                | (Q(basis="INFERRED", formula_usd_per_kg__isnull=False) & ~Q(gap="")),
+                condition=Q(
+                    basis="SETTLED", gap="", deals__gte=5, sellers__gte=3, usd_per_kg__isnull=False
+                )
+                | (
+                    Q(
+                        basis="INFERRED",
+                        formula_usd_per_kg__isnull=False,
+                        usd_per_kg__isnull=False,
+                    )
+                    & ~Q(gap="")
+                )
+                | (Q(basis="WITHDRAWN", usd_per_kg=None, revision__gt=1) & ~Q(gap="")),
                 name="index_value_says_what_it_rests_on",
             ),
             models.CheckConstraint(
                 condition=Q(revision=1, reason="") | (Q(revision__gt=1) & ~Q(reason="")),
                 name="index_revision_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(said="") | Q(reason="TAKEN_OUT"), name="index_value_says_what_was_out"
             ),
         ]
         indexes = [

@@ -22,7 +22,7 @@ LINE_FORMS = {
 
 def observations(first: date, last: date) -> Mapping[Group, list[Observation]]:
     """Return the deals settled between two days, by every group that they count in. One query."""
-    rows = SettledPrice.objects.in_dollars().filter(settled_on__range=(first, last))
+    rows = SettledPrice.objects.counting().filter(settled_on__range=(first, last))
     return by_group(
         (
             (row.letters, row.form, row.country),
@@ -41,15 +41,16 @@ def published(first: date, last: date) -> Mapping[tuple[date, Group], IndexValue
 
 
 def last_settled(on: date) -> Mapping[Group, Known]:
-    """Return, by group, the last index up to a day that came from deals, with what the formula said then.
+    """Return, by group, the last index up to a day that still rests on deals, with what the formula said then.
 
     Rows without a formula are kept at a ratio of one: the group stays published.
     """
-    rows = IndexValue.objects.filter(on__lte=on, basis=IndexValue.Basis.SETTLED).newest()
+    settled = IndexValue.objects.filter(on__lte=on, basis=IndexValue.Basis.SETTLED)
+    rows = settled.unrevised().newest()
     return {
         group_of(row): Known(row.usd_per_kg, row.formula_usd_per_kg)
         for row in rows
-        if row.formula_usd_per_kg is not None
+        if row.usd_per_kg is not None and row.formula_usd_per_kg is not None
     }
 
 

@@ -195,7 +195,7 @@ def _board(on: date, country: str) -> Board:
                 paid_lately=tuple(
                     Point(
                         row.on,
-                        in_money(rounded(row.usd_per_kg) * per_usd, currency),
+                        in_money(rounded(row.usd_per_kg or Decimal(0)) * per_usd, currency),
                         row.basis == IndexValue.Basis.INFERRED,
                     )
                     for row in rows
@@ -310,6 +310,8 @@ def _indexed(on: date) -> Mapping[Group, list[IndexValue]]:
     found: defaultdict[Group, list[IndexValue]] = defaultdict(list)
     first = on - timedelta(days=INDEX_DAYS)
     for row in IndexValue.objects.filter(on__range=(first, on)).current():
+        if row.usd_per_kg is None:
+            continue
         found[group_of(row)].insert(0, row)
     return found
 
@@ -331,7 +333,7 @@ def _nearest(
 
 def _paid(row: IndexValue, per_usd: Decimal, currency: str) -> Paid:
     return Paid(
-        value=in_money(rounded(row.usd_per_kg) * per_usd, currency),
+        value=in_money(rounded(row.usd_per_kg or Decimal(0)) * per_usd, currency),
         on=row.on,
         form=row.form,
         country=row.country,
@@ -353,7 +355,7 @@ class Published:
     chemistry: str
     form: str
     country: str
-    usd_per_kg: Decimal
+    usd_per_kg: Decimal | None
     basis: str
     gap: str
     deals_at_least: int
@@ -361,6 +363,7 @@ class Published:
     method_version: str
     revision: int
     reason: str
+    said: str
 
 
 def published_index(*, on: date, days: int = 90, all_revisions: bool = False) -> list[Published]:
@@ -374,7 +377,7 @@ def published_index(*, on: date, days: int = 90, all_revisions: bool = False) ->
             chemistry=row.chemistry,
             form=row.form,
             country=row.country,
-            usd_per_kg=rounded(row.usd_per_kg),
+            usd_per_kg=None if row.usd_per_kg is None else rounded(row.usd_per_kg),
             basis=row.basis,
             gap=row.gap,
             deals_at_least=at_least(row.deals),
@@ -382,6 +385,7 @@ def published_index(*, on: date, days: int = 90, all_revisions: bool = False) ->
             method_version=row.method_version,
             revision=row.revision,
             reason=row.reason,
+            said=row.said,
         )
         for row in rows
     ]
@@ -575,7 +579,7 @@ def calibration_on(on: date) -> Calibration:
 
 def _calibration(on: date) -> Calibration:
     first = on - timedelta(days=CALIBRATION_DAYS)
-    rows = SettledPrice.objects.in_dollars().filter(
+    rows = SettledPrice.objects.counting().filter(
         settled_on__range=(first, on), predicted_typical__isnull=False
     )
     whole: list[calibration.Prediction] = []

@@ -123,6 +123,50 @@ def publish_index(*, on: date, now: datetime) -> list[IndexValue]:
     return written
 
 
+@transaction.atomic
+def revise_index(settled: SettledPrice, *, said: str, now: datetime) -> list[IndexValue]:
+    """Correct every published day that a deal counted in, once it has been taken out. Days and counts stay as they are.
+
+    Days after its window are corrected too where they were inferred from an index that it had moved.
+
+    :param said: the public reason, kept beside each correction
+    """
+    lock_word("price-index")
+    groups = set(rules.groups_of(settled.letters, settled.form, settled.country))
+    first, last = settled.settled_on, now.date()
+    standing = index_queries.published(first, last)
+    days = sorted({day for day, group in standing if group in groups})
+    before_all = first - timedelta(days=rules.METHOD.window_days)
+    by_group = index_queries.observations(before_all, last)
+    written: list[IndexValue] = []
+    for day in days:
+        known = index_queries.last_settled(day - timedelta(days=1))
+        corrected = []
+        for group in sorted(groups):
+            before = standing.get((day, group))
+            if before is None:
+                continue
+            formula = before.formula_usd_per_kg
+            value = _value(
+                group, day, by_group.get(group, ()), formula=formula, known=known.get(group)
+            )
+            if value is None:  # too few deals are left, and no formula ever said it
+                value = _withdrawn(group, day, by_group.get(group, ()))
+            if _facts(before) == _facts(value):
+                continue
+            value.revision = before.revision + 1
+            value.reason = IndexValue.Reason.TAKEN_OUT
+            value.said = said[:300]
+            value.published_at = now
+            corrected.append(value)
+        IndexValue.objects.bulk_create(corrected)
+        written += corrected
+    if written:
+        event = IndexPublished(on=last.isoformat(), values=len(written), revisions=len(written))
+        record(event, by=SYSTEM, at=now)
+    return written
+
+
 def _value(
     group: rules.Group,
     day: date,
@@ -156,16 +200,35 @@ def _value(
     )
 
 
+def _withdrawn(group: rules.Group, day: date, deals: Iterable[rules.Observation]) -> IndexValue:
+    """Return the unsaved word that nothing may be said any more: too few deals are left, and no valuation is near."""
+    point = rules.index_of(deals, day)
+    return IndexValue(
+        on=day,
+        chemistry=group.chemistry,
+        form=group.form,
+        country=group.country,
+        basis=IndexValue.Basis.WITHDRAWN,
+        gap=point.gap.value,
+        usd_per_kg=None,
+        deals=point.deals,
+        sellers=point.sellers,
+        buyers=point.buyers,
+        kg=point.kg,
+        window_days=rules.METHOD.window_days,
+        method_version=rules.VERSION,
+    )
+
+
 def _same(before: IndexValue, value: IndexValue) -> bool:
     """Tell whether a correction would say nothing new. What was inferred stays, unless deals now say better."""
     if before.basis == value.basis == IndexValue.Basis.INFERRED:
         return True
-    return (before.basis, before.usd_per_kg, before.deals, before.kg) == (
-        value.basis,
-        value.usd_per_kg,
-        value.deals,
-        value.kg,
-    )
+    return _facts(before) == _facts(value)
+
+
+def _facts(value: IndexValue) -> tuple[str, Decimal | None, int, Decimal]:
+    return value.basis, value.usd_per_kg, value.deals, value.kg
 
 
 def _why(before: IndexValue, value: IndexValue) -> IndexValue.Reason:
