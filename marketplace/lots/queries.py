@@ -22,7 +22,7 @@ LISTING_WINDOW = timedelta(days=30)
 KINDS: dict[str, tuple[str, ...]] = {
     Lot.Origin.SCOOTER: ("TWO_WHEELER",),
     Lot.Origin.RICKSHAW: ("THREE_WHEELER",),
-    Lot.Origin.CAR: ("CAR",),
+    Lot.Origin.CAR: ("CAR", "VAN"),
     Lot.Origin.STARTER: ("STARTER",),
     Lot.Origin.BUS: ("BUS",),
     Lot.Origin.HOME: ("HOME",),

@@ -88,8 +88,17 @@ def test_shares_that_do_not_make_one_are_refused_and_nothing_is_written(db, tmp_
 
 def test_the_catalogue_knows_at_least_two_hundred_packs_of_every_kind(loaded):
     assert PackModel.objects.count() >= 200
-    for kind in ("CAR", "TWO_WHEELER", "THREE_WHEELER", "BUS", "HOME", "TELECOM"):
+    for kind in ("CAR", "VAN", "TWO_WHEELER", "THREE_WHEELER", "BUS", "HOME", "TELECOM"):
         assert PackModel.objects.filter(kind=kind).count() >= 20, kind
+
+
+def test_vans_are_vans_and_cars_are_cars(loaded):
+    kinds = {str(pack): pack.kind for pack in PackModel.objects.all()}
+
+    for van in ("Nissan e-NV200 24", "Renault Kangoo ZE 33", "Tata Ace EV 21"):
+        assert kinds[van] == "VAN"
+    assert kinds["Nissan Leaf ZE0"] == "CAR"
+    assert "Nissan e-NV200 40" in [str(pack) for pack in queries.packs_like("van nissan")]
 
 
 def test_no_pack_holds_more_energy_than_its_chemistry_can(loaded):

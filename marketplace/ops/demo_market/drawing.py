@@ -135,9 +135,14 @@ def _pile(
 
 
 def _height_of(kind: str) -> float:
-    return {"CAR": 0.42, "BUS": 0.5, "PHONE": 1.25, "LAPTOP": 0.34, "TWO_WHEELER": 1.15}.get(
-        kind, 0.8
-    )
+    return {
+        "CAR": 0.42,
+        "VAN": 0.42,
+        "BUS": 0.5,
+        "PHONE": 1.25,
+        "LAPTOP": 0.34,
+        "TWO_WHEELER": 1.15,
+    }.get(kind, 0.8)
 
 
 def _shadow(picture: Image.Image, box: tuple[float, float, float, float]) -> None:

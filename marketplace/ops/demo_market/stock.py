@@ -12,6 +12,7 @@ from marketplace.reference.models import PackModel
 TENTH = Decimal("0.1")  # what a yard's scale shows, in kg
 ORIGINS = {
     "CAR": "CAR",
+    "VAN": "CAR",
     "TWO_WHEELER": "SCOOTER",
     "THREE_WHEELER": "RICKSHAW",
     "BUS": "BUS",
@@ -106,11 +107,11 @@ def piles(packs: Sequence[PackModel], country: str, random: Random) -> Iterator[
         for pack in packs
         if pack.maker in SOLD_EVERYWHERE or pack.maker in AT_HOME.get(country, set())
     ]
-    kinds = Counter(pack.kind for pack in here)
-    weights = [OFTEN[pack.kind] / kinds[pack.kind] for pack in here]
+    kinds = Counter(_pile_of(pack) for pack in here)
+    weights = [OFTEN[_pile_of(pack)] / kinds[_pile_of(pack)] for pack in here]
     while True:
         pack = random.choices(here, weights)[0]
-        low, high = COUNTS[pack.kind]
+        low, high = COUNTS[_pile_of(pack)]
         count = round(low * (high / low) ** random.random())
         mass = pack.mass_kg * count * Decimal(str(round(random.uniform(0.97, 1.03), 4)))
         measured = pack.chemistry.family == "LITHIUM" and random.random() < 0.3
@@ -127,3 +128,8 @@ def piles(packs: Sequence[PackModel], country: str, random: Random) -> Iterator[
             triage=random.choices(("GREEN", "AMBER", "RED"), (84, 12, 4))[0],
             seed=random.randrange(2**31),
         )
+
+
+def _pile_of(pack: PackModel) -> str:
+    """Return the kind whose piles a pack is found in: vans come back with the cars."""
+    return "CAR" if pack.kind == PackModel.Kind.VAN else pack.kind

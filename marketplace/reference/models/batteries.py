@@ -159,6 +159,7 @@ class PackModel(Sourced):
 
     class Kind(models.TextChoices):
         CAR = "CAR", _("Car")
+        VAN = "VAN", _("Van or light truck")
         TWO_WHEELER = "TWO_WHEELER", _("Two-wheeler")
         THREE_WHEELER = "THREE_WHEELER", _("Three-wheeler")
         BUS = "BUS", _("Bus or truck")
