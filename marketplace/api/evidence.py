@@ -65,7 +65,18 @@ class PassportOut(serializers.ModelSerializer[LotPassport]):
 
     class Meta:
         model = LotPassport
-        fields = ["id", "format", "edition", "sha256", "read", "doubts", "as_of", "added_at"]
+        fields = [
+            "id",
+            "format",
+            "edition",
+            "sha256",
+            "read",
+            "doubts",
+            "as_of",
+            "signature",
+            "signed_by",
+            "added_at",
+        ]
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "object"}})
     def get_read(self, row: LotPassport) -> Any:

@@ -140,7 +140,9 @@ FIELDS = {
     "carbon_kg_per_kwh": lazy("Carbon footprint"),
     "edition": lazy("Edition"),
 }
+DOUBTED = {"signature": lazy("Signature")}
 PASSPORT_DOUBTS = {
+    "signature_wrong": lazy("It does not fit: somebody changed the passport, or another signed."),
     "absurd": lazy("No battery has such a value."),
     "above_102_percent": lazy("More than a new battery holds."),
     "amount_contradicts_lot": lazy("It differs by more than 40 % from what the seller says."),
@@ -321,7 +323,7 @@ def _show(
     is_mine = actor.organisation_id == lot.seller_id
     found = LotIdentifier.objects.visible_to(actor).filter(lot=lot)
     listed = Keyset(found, "pk", size=CODES_SHOWN, after=request.GET.get("after"))
-    passports = LotPassport.objects.visible_to(actor).filter(lot=lot).defer("original")
+    passports = LotPassport.objects.visible_to(actor).filter(lot=lot).defer("original", "token")
     context = {
         "lot": lot,
         "is_mine": is_mine,
@@ -368,7 +370,7 @@ def _passport(row: LotPassport) -> ShownPassport:
     wrong: dict[str, list[str]] = {}
     noted: dict[str, list[str]] = {}
     for doubt in row.doubts:
-        label = str(FIELDS.get(doubt["field"], doubt["field"]))
+        label = str(FIELDS.get(doubt["field"], DOUBTED.get(doubt["field"], doubt["field"])))
         words = str(PASSPORT_DOUBTS.get(doubt["code"], doubt["code"]))
         if doubt["code"] in rules.SOFT:  # often the same of many fields: the doubt comes first
             noted.setdefault(words, []).append(label)

@@ -17,6 +17,7 @@ from marketplace.lots import services
 from marketplace.lots.models import HealthClaim, LotIdentifier, LotPassport
 from marketplace.lots.rules.health import believed
 from tests.cast_lots import *  # noqa: F403
+from tests.rules.test_lots_signed_passports import Signer, dpp
 
 pytestmark = pytest.mark.django_db
 
@@ -414,3 +415,36 @@ def test_the_command_ends_with_1_when_it_refuses(submitted, collector, tmp_path)
             run(*arguments)
         assert refused.value.returncode == 1
     assert nothing_was_kept()
+
+
+def test_a_signed_passport_keeps_its_token_and_what_we_found_out(submitted, collector, now):
+    lot = submitted(collector)
+    signer = Signer()
+    token = signer.sign(dpp(issuer=signer.did))
+
+    kept = services.import_passport(lot, actor=collector, given=token, now=now)
+
+    assert (kept.signature, kept.signed_by, kept.token) == ("CHECKED", signer.did, token)
+    assert kept.read["chemistry"]["believed"]
+
+
+def test_nothing_of_a_wrongly_signed_passport_answers_anything(submitted, collector, now):
+    lot = submitted(collector)
+    signer, other = Signer(), Signer()
+
+    kept = services.import_passport(
+        lot, actor=collector, given=other.sign(dpp(issuer=signer.did)), now=now
+    )
+
+    assert kept.signature == "WRONG"
+    assert not any(field["believed"] for field in kept.read.values())
+    assert not lot.health_claims.exists()
+
+
+def test_the_database_knows_the_four_words_about_a_signature(submitted, collector, now):
+    lot = submitted(collector)
+    services.import_passport(lot, actor=collector, given=json.dumps(dpp()), now=now)
+
+    for nonsense in ({"signature": "SURE"}, {"signed_by": "did:key:z1"}):
+        with pytest.raises(IntegrityError, match="passport_signature_known"), transaction.atomic():
+            LotPassport.objects.update(**nonsense)

@@ -123,6 +123,88 @@ def test_the_banks_sheet_saved_as_csv_is_read_too(loaded, file):
     assert queries.latest_quotes(date(2026, 7, 1))["Sn"].price_usd_per_kg == 33
 
 
+REAL_HEAD = [
+    ["World Bank Commodity Price Data (The Pink Sheet)"],
+    ["monthly prices in nominal US dollars, 1960 to present"],
+    ["(monthly series are available only in nominal US dollar terms)"],
+    ["Updated on August 4, 2026"],
+    [None, "Crude oil, average", "Coal, South African **", "Copper", "Lead **", "Tin 1/", "Nickel  ", "Zinc *"],
+    [None, "($/bbl)", "($/mt)", "($/mt)", "($/mt)", "($/mt)", "($/mt)", "($/mt)"],
+]  # fmt: skip
+CODES = [None, "CRUDE_PETRO", "COAL_SAFRICA", "COPPER", "LEAD", "Tin", "NICKEL", "Zinc"]
+FOOT = [
+    [None],
+    ["** see the tab Description"],
+    ["Source: World Bank; Bloomberg.", None, None, None],
+    [None, "Not a price", None],
+]
+
+
+def test_title_rows_codes_footnote_marks_and_footnotes_are_stepped_over(loaded, tmp_path):
+    june = ["2026M06", 70.1, "…", 9811.5, 1998.1, 33000, 15501.27, ".."]
+    july = ["2026M07", None, "..", 9900.25, 2001, 33100, 15600, 2700.5]
+    sheet = workbook(tmp_path / "CMO.xlsx", [*REAL_HEAD, CODES, june, july, *FOOT])
+
+    call_command("import_quotes", sheet, format="pink-sheet", verbosity=0)
+
+    new = MetalQuote.objects.filter(quoted_on__in=[date(2026, 6, 30), date(2026, 7, 31)])
+    assert sorted(new.values_list("material", "quoted_on__month")) == [
+        ("Cu", 6), ("Cu", 7), ("Ni", 6), ("Ni", 7), ("Pb", 6), ("Pb", 7), ("Sn", 6), ("Sn", 7), ("Zn", 7),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("blank", ["…", "..", "...", "", "-", "–", "n.a.", "N/A"])
+def test_every_way_to_write_nothing_is_nothing(loaded, file, blank):
+    text = f"month,lead_usd_t,copper_usd_t\n2026-06,{blank},9800\n"
+
+    call_command("import_quotes", file(text), format="pink-sheet", verbosity=0)
+
+    assert MetalQuote.objects.filter(quoted_on=date(2026, 6, 30)).count() == 1
+
+
+@pytest.mark.parametrize("label", ["2026M06", "2026-06", "2026-06-01", "2026/6"])
+def test_every_way_to_write_a_month_is_its_last_day(loaded, file, label):
+    call_command(
+        "import_quotes", file(f"month,lead_usd_t\n{label},1950\n"), format="pink-sheet", verbosity=0
+    )
+
+    assert MetalQuote.objects.get(quoted_on=date(2026, 6, 30)).kind == "MONTHLY_AVERAGE"
+
+
+def test_months_that_a_spreadsheet_made_days_of_are_months(loaded, tmp_path):
+    rows = [*BANK_HEAD, [datetime(2026, 6, 1), 70, 2612.0, 9811.5, 1998, 33000, 15501, 2700]]
+
+    call_command(
+        "import_quotes", workbook(tmp_path / "a.xlsx", rows), format="pink-sheet", verbosity=0
+    )
+
+    assert MetalQuote.objects.filter(quoted_on=date(2026, 6, 30)).count() == 6
+
+
+def test_a_sheet_that_lies_about_its_own_size_is_read_whole(loaded, tmp_path):
+    right = workbook(
+        tmp_path / "right.xlsx", [*BANK_HEAD, ["2026M06", 70, 2612, 9811, 1998, 33000, 15501, 2700]]
+    )
+    lying = tmp_path / "lying.xlsx"
+    with zipfile.ZipFile(right) as whole, zipfile.ZipFile(lying, "w") as packed:
+        for part in whole.infolist():
+            content = whole.read(part)
+            if part.filename.endswith("sheet2.xml"):
+                assert b'<dimension ref="A1:H5"' in content
+                content = content.replace(b'<dimension ref="A1:H5"', b'<dimension ref="A1:A1"')
+            packed.writestr(part, content)
+
+    call_command("import_quotes", lying, format="pink-sheet", verbosity=0)
+
+    assert MetalQuote.objects.filter(quoted_on=date(2026, 6, 30)).count() == 6
+
+
+def test_yearly_prices_are_not_taken_for_months(loaded, file):
+    text = "year,lead_usd_t,copper_usd_t\n2025,1950,9800\n"
+
+    refused("import_quotes", file(text), "column A: 2025 is not a day", format="pink-sheet")
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
@@ -473,6 +555,55 @@ def test_euro_reference_rates_are_turned_into_rates_per_dollar(loaded, file, tex
 )  # fmt: skip
 def test_bad_reference_rates_are_refused_by_row_and_column(loaded, file, text, name, match):
     refused("import_rates", file(text, name), match, format="ecb")
+
+
+def test_the_banks_file_is_read_out_of_the_zip_that_it_comes_in(loaded, tmp_path):
+    packed = tmp_path / "eurofxref-hist.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as writing:
+        writing.writestr(
+            "eurofxref-hist.csv",
+            "\ufeffDate,USD,JPY,CYP,INR,\r\n2026-11-20,1.25,N/A,N/A,110,\r\n2026-11-19,1.25,160.5,N/A,109.5,\r\n",
+        )
+
+    call_command("import_rates", packed, format="ecb", verbosity=0)
+
+    rates = CurrencyRate.objects.filter(source="ECB", quoted_on__gte=date(2026, 11, 19))
+    assert sorted(rates.values_list("currency", "quoted_on__day")) == [
+        ("EUR", 19), ("EUR", 20), ("INR", 19), ("INR", 20), ("JPY", 19),
+    ]  # fmt: skip
+
+
+def test_a_zip_of_more_or_of_too_much_is_refused(loaded, tmp_path, monkeypatch):
+    packed = tmp_path / "two.zip"
+    with zipfile.ZipFile(packed, "w") as writing:
+        writing.writestr("a.csv", "Date,USD\n")
+        writing.writestr("b.csv", "Date,USD\n")
+    refused("import_rates", packed, "is no workbook that we can read", format="ecb")
+
+    large = tmp_path / "large.zip"
+    with zipfile.ZipFile(large, "w") as writing:
+        writing.writestr("a.csv", "Date,USD\n2026-11-20,1.2\n" * 100)
+    monkeypatch.setattr(files, "MAX_BYTES", large.stat().st_size)
+    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 10_000)
+    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as writing:
+        writing.writestr("a.csv", "Date,USD\n2026-11-20,1.2\n" * 300)
+    refused("import_rates", large, "would unpack to", format="ecb")
+
+
+@pytest.mark.parametrize(
+    ("rate", "match"),
+    [
+        ("0.0114", "It looks written the other way round"),
+        ("8800", r"far from \d+.*say that jumps are meant"),
+    ],
+)
+def test_a_rate_the_other_way_round_or_far_away_is_refused(loaded, file, rate, match):
+    text = f"currency,date,rate\nINR,2026-11-21,88\nINR,2026-11-22,{rate}\n"
+
+    refused("import_rates", file(text), rf"row 3, column C \(rate\): .*{match}")
+    call_command("import_rates", file(text), jumps=True, source="GK", verbosity=0)
+
+    assert queries.rate_per_usd("INR", date(2026, 11, 22)) == Decimal(rate)
 
 
 def test_rates_from_any_table_and_a_corrected_rate(loaded, file):

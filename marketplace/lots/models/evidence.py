@@ -129,6 +129,12 @@ class LotPassport(models.Model):
         CATENA_X = "CATENA_X", "Catena-X battery_pass"
         UNTP_DPP = "UNTP_DPP", "UNTP Digital Product Passport 0.7.0"
 
+    class Signature(models.TextChoices):
+        NONE = "NONE", _("Not signed")
+        CHECKED = "CHECKED", _("Signature checked")
+        UNCHECKED = "UNCHECKED", _("Signature not checked")
+        WRONG = "WRONG", _("Signature wrong")
+
     lot = models.ForeignKey(Lot, models.CASCADE, related_name="passports")
     format = models.CharField(max_length=12, choices=Format)
     edition = models.CharField(max_length=20, blank=True)
@@ -137,6 +143,11 @@ class LotPassport(models.Model):
     read = models.JSONField(default=dict, help_text="Field -> value and unit, as we understand it.")
     doubts = models.JSONField(default=list, help_text="Field, code, value: kept, and not believed.")
     as_of = models.DateTimeField(null=True, help_text="Of its newest changing value.")
+    signature = models.CharField(max_length=9, choices=Signature, default=Signature.NONE)
+    signed_by = models.CharField(
+        max_length=300, blank=True, help_text="The identifier of the key, or whom it names."
+    )
+    token = models.TextField(blank=True, help_text="The signed text, if it came in one.")
     added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     added_at = models.DateTimeField()
 
@@ -147,6 +158,11 @@ class LotPassport(models.Model):
             models.CheckConstraint(
                 condition=Q(format__in=["BATTERY_PASS", "CATENA_X", "UNTP_DPP"]),
                 name="passport_format_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(signature__in=["NONE", "CHECKED", "UNCHECKED", "WRONG"])
+                & (Q(signed_by="") | ~Q(signature="NONE")),
+                name="passport_signature_known",
             ),
             models.UniqueConstraint(fields=["lot", "sha256"], name="passport_added_once"),
         ]

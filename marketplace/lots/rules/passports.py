@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from .passport_fields import MAP, Kind, Wanted
+from .signed import NotAToken, Opened, Signature, carries_proof, opened
 
 LARGEST_BYTES = 5_000_000
 DEEPEST = 40
@@ -89,6 +90,10 @@ class Passport:
     original: Any
     fields: Mapping[str, Reading] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
+    signature: Signature = Signature.NONE
+    signed_by: str = ""
+    token: str = ""
+    """As it was given, if it came inside a token."""
 
     @property
     def as_of(self) -> datetime | None:
@@ -98,6 +103,9 @@ class Passport:
 
     @property
     def disbelieved(self) -> frozenset[str]:
+        """The fields that are kept and not believed: all, if somebody changed it after it was signed."""
+        if self.signature is Signature.WRONG:
+            return frozenset(self.fields)
         return frozenset(doubt.field for doubt in self.doubts if doubt.code not in SOFT)
 
     def number(self, name: str) -> Decimal | None:
@@ -134,7 +142,11 @@ def read_passport(content: bytes, *, today: date | None = None) -> Passport:
     """
     if len(content) > LARGEST_BYTES:
         raise NotAPassport("too_large")
-    tree = _tree(_decoded(content))
+    token, text = _opened(_decoded(content))
+    tree = _tree(text)
+    signature = token.signature if token else Signature.NONE
+    if signature is Signature.NONE and carries_proof(tree):
+        signature = Signature.UNCHECKED
     kind, edition, part, doubts = _recognised(tree)
     readings: dict[str, Reading] = {}
     for wanted in MAP:
@@ -145,7 +157,18 @@ def read_passport(content: bytes, *, today: date | None = None) -> Passport:
                 break
     _check_one_by_one(readings, doubts, today)
     _check_together(readings, doubts)
-    return Passport(kind, edition, _storable(tree), readings, tuple(dict.fromkeys(doubts)))
+    if signature is Signature.WRONG:
+        doubts.append(Doubt("signature", "signature_wrong", token.signed_by[:80] if token else ""))
+    return Passport(
+        kind,
+        edition,
+        _storable(tree),
+        readings,
+        tuple(dict.fromkeys(doubts)),
+        signature,
+        token.signed_by if token else "",
+        token.token if token else "",
+    )
 
 
 def health_of(passport: Passport) -> list[Health]:
@@ -196,9 +219,16 @@ def _decoded(content: bytes) -> str:
         raise NotAPassport("not_text") from wrong
 
 
+def _opened(text: str) -> tuple[Opened | None, str]:
+    """Return the token that a text is, and what is to be read: what is inside it, or the text itself."""
+    try:
+        token = opened(text)
+    except NotAToken as wrong:
+        raise NotAPassport("signed_token") from wrong
+    return token, token.text if token else text
+
+
 def _tree(text: str) -> Any:
-    if re.fullmatch(r"\s*[\w-]+\.[\w-]+\.[\w-]*\s*", text):
-        raise NotAPassport("signed_token")
     try:
         tree = json.loads(
             text, parse_float=_exact, parse_int=_whole, parse_constant=_no_number_at_all

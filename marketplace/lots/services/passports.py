@@ -50,7 +50,8 @@ REFUSALS: dict[str, Callable[[], str]] = {
         "This is nested deeper than any passport. Export it again from its source."
     ),
     "signed_token": lambda: _(
-        "This is a signed token. Send the passport inside it as JSON; its wallet or portal exports it."
+        "This is a token that we cannot open: it is encrypted, or not a whole one. "
+        "Send the passport inside it as JSON; its wallet or portal exports it."
     ),
     "unknown_format": lambda: _("This is no battery passport that we read. We read: %(formats)s."),
     "a_schema": lambda: _("This is the schema of a passport, not a passport. Send the filled one."),
@@ -126,6 +127,9 @@ def _keep_passport(
         read=rules.kept(passport),
         doubts=rules.doubts_kept([*passport.doubts, *contradictions]),
         as_of=passport.as_of,
+        signature=passport.signature.value,
+        signed_by=passport.signed_by[:300],
+        token=passport.token.replace("\0", ""),
         added_by_id=actor.user_id,
         added_at=now,
     )

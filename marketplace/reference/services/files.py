@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from marketplace.core.errors import Refused
 from marketplace.reference.rules import Unreadable
@@ -96,7 +97,7 @@ def sentence(trouble: Unreadable) -> str:
 
 
 def rows_of(file: Path) -> Iterator[Row]:
-    """Yield the rows of a CSV file or of the monthly prices in an xlsx workbook, from number 1.
+    """Yield the rows of a CSV file, also alone in a zip, or of the monthly prices in an xlsx workbook, from number 1.
 
     :raises FileRefused: if it is too large, packed too tightly, no table, or not in UTF-8
     """
@@ -162,7 +163,10 @@ def read_xml(file: Path) -> ElementTree.Element:
 
 
 def _text_rows(file: Path) -> Iterator[Row]:
-    written = file.read_bytes()
+    yield from _csv_rows(file, file.read_bytes())
+
+
+def _csv_rows(file: Path, written: bytes) -> Iterator[Row]:
     coding = "utf-16" if written[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = written.decode(coding)
@@ -186,6 +190,9 @@ def _text_rows(file: Path) -> Iterator[Row]:
 
 def _sheet_rows(file: Path) -> Iterator[Row]:
     _refuse_bombs(file)
+    if (alone := _csv_alone(file)) is not None:
+        yield from _csv_rows(file, alone)
+        return
     try:
         book = load_workbook(file, read_only=True, data_only=True)
     except (InvalidFileException, KeyError, ValueError, OSError, ElementTree.ParseError) as trouble:
@@ -196,10 +203,32 @@ def _sheet_rows(file: Path) -> Iterator[Row]:
     try:
         tabs = [tab for tab in book.sheetnames if tab.casefold().strip() == PINK_SHEET_TAB]
         sheet = book[(tabs or book.sheetnames)[0]]
+        if isinstance(sheet, ReadOnlyWorksheet):
+            sheet.reset_dimensions()  # what a sheet says of its own size is often wrong
         for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
             yield number, [_text(cell) for cell in cells]
     finally:
         book.close()
+
+
+def _csv_alone(file: Path) -> bytes | None:
+    """Return the CSV of a zip that holds nothing else, as central banks give theirs."""
+    with zipfile.ZipFile(file) as packed:
+        parts = [part for part in packed.infolist() if not part.is_dir()]
+        if len(parts) != 1 or not parts[0].filename.casefold().endswith(".csv"):
+            return None
+        if parts[0].file_size > MAX_BYTES:
+            raise FileRefused(
+                _("%(file)s would unpack to %(size)s MB; we do not open it. Split it.")
+                % {"file": file.name, "size": parts[0].file_size // 1_000_000},
+                code="file_bomb",
+            )
+        try:
+            return packed.read(parts[0])
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as trouble:
+            raise FileRefused(
+                _("%(file)s cannot be unpacked. Save it again.") % {"file": file.name}
+            ) from trouble
 
 
 def _refuse_bombs(file: Path) -> None:

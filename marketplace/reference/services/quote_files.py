@@ -4,6 +4,7 @@ A file is read to its end before anything is written: all of it comes in, or not
 the column.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +23,11 @@ from .files import FileRefused, column_name, refused_at, rows_of
 from .prices import Added, add_quotes
 from .tables import NOT_THERE, Cell, Reading, read_cell, sign_of, table
 
+FOOTNOTE = re.compile(r"[\s*†‡¹²³]+$|\s+\d/$")
+"""Marks that lead a heading to a footnote: ``Zinc **``, ``Tin 1/``."""
+FIRST_OF_MONTH = re.compile(r"\d{4}-\d{2}-01")
+UNIT_BEGINS = "/"
+"""What every unit has: ``($/mt)``. Rows of series codes and footnotes, which some editions have, do not."""
 METALS = {
     "aluminium": "Al",
     "aluminum": "Al",
@@ -164,7 +170,7 @@ def _material(text: str) -> str:
     for symbol in Material.values:
         if symbol.casefold() == text.casefold():
             return symbol
-    named = METALS.get(text.casefold().strip("* "))
+    named = METALS.get(FOOTNOTE.sub("", text.casefold()).lstrip("* "))
     if named is None:
         raise Unreadable("unknown_material", text=text)
     return named
@@ -181,7 +187,8 @@ def _pink_sheet(file: Path, reading: Reading) -> Iterator[_Found]:
     """Read the monthly prices as the World Bank gives them, or as our own CSV of them.
 
     The months stand in the first column. Each metal has a column; its unit stands below its heading, or in it as
-    ``_usd_t``. A metal's months before its first price are not missing.
+    ``_usd_t``. Title rows come before, rows of series codes may follow the units, footnotes stand below; what is
+    not there yet is ``…`` or ``..``. A metal's months before its first price are not missing.
 
     :source: World Bank Commodity Price Data (The Pink Sheet), CC BY 4.0
     """
@@ -192,11 +199,13 @@ def _pink_sheet(file: Path, reading: Reading) -> Iterator[_Found]:
             columns = _metal_columns(cells)
             units = {index: unit for index, (_name, unit) in columns.items() if unit}
             continue
-        if not rules.MONTH.fullmatch(cells[0]):
-            if not units:
+        month = _month(cells[0])
+        if not month:
+            said = [cells[index] for index in columns if index < len(cells) and cells[index]]
+            if not units and any(UNIT_BEGINS in text for text in said):
                 units = {index: cells[index] for index in columns if index < len(cells)}
                 continue
-            if any(cells[index : index + 1] not in ([], [""]) for index in columns):
+            if any(text[:1].isdigit() for text in said) or (cells[0] and said):
                 trouble = Unreadable("not_a_day", text=cells[0])
                 raise refused_at(file.name, number, "A", trouble)
             continue
@@ -207,7 +216,7 @@ def _pink_sheet(file: Path, reading: Reading) -> Iterator[_Found]:
                 continue
             yield _Found(
                 material=Cell(number, column, name),
-                on=Cell(number, "A", cells[0]),
+                on=Cell(number, "A", month),
                 price=Cell(number, column, text),
                 unit=Cell(number, column, units.get(index, "")),
                 source=Cell(number, "--source", reading.source),
@@ -219,11 +228,19 @@ def _pink_sheet(file: Path, reading: Reading) -> Iterator[_Found]:
         )
 
 
+def _month(text: str) -> str:
+    """Return a label as ``1960M01`` or ``1960-01``, if it says a month; a spreadsheet may have made a day of it."""
+    if rules.MONTH.fullmatch(text):
+        return text
+    return text[:7] if FIRST_OF_MONTH.fullmatch(text) else ""
+
+
 def _metal_columns(cells: Sequence[str]) -> dict[int, tuple[str, str]]:
     """Return the columns that hold metals, if this is the row of headings: index -> name and unit."""
     found = {}
     for index, cell in enumerate(cells):
-        name, usd_t, _rest = cell.casefold().strip("* ").partition("_usd_t")
+        plain = FOOTNOTE.sub("", " ".join(cell.casefold().split())).lstrip("* ")
+        name, usd_t, _rest = plain.partition("_usd_t")
         if name in METALS:
             found[index] = (name.capitalize(), "USD/t" if usd_t else "")
     names = {name for name, _unit in found.values()}

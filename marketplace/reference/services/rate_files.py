@@ -99,7 +99,7 @@ def _euro_csv(file: Path) -> Iterator[tuple[int, date, list[Cell]]]:
                 )
             continue
         on = read_cell(file, Cell(number, "A (Date)", cells[0]), _bank_day)
-        named = zip(head[1:], cells[1:], strict=False)
+        named = zip(head[1:], cells[1:], strict=False)  # a comma ends every row of theirs
         yield number, on, [Cell(number, name, text) for name, text in named if name]
 
 

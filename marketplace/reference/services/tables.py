@@ -14,7 +14,7 @@ from marketplace.reference.rules import Unreadable
 from .files import FileRefused, Row, column_name, refused_at, rows_of
 
 Value = TypeVar("Value")
-NOT_THERE = {"", "..", "…", "...", "-", "n/a", "na"}
+NOT_THERE = {"", "..", "…", "...", "-", "–", "—", "n/a", "n.a.", "na"}
 COLUMNS = {
     "quotes": {
         "material": ("material", "metal", "symbol"),

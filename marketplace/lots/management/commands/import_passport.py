@@ -20,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", type=Path, help="BatteryPass 1.2, Catena-X battery_pass or UNTP DPP 0.7.0"
+            "file",
+            type=Path,
+            help="BatteryPass 1.2, Catena-X battery_pass or UNTP DPP 0.7.0, as JSON or signed",
         )
         parser.add_argument("--lot", type=int, help="keep it for this lot, in its seller's name")
 
@@ -42,6 +44,9 @@ class Command(BaseCommand):
         named = LotPassport.Format(passport.format.value).label
         self.stdout.write(f"{named} {passport.edition}".strip())
         self.stdout.write(f"sha256 {sha256}")
+        self.stdout.write(
+            f"{LotPassport.Signature(passport.signature.value).label} {passport.signed_by}".rstrip()
+        )
         self.stdout.write("\nRead:")
         for name, field in rules.kept(passport).items():
             value = field["value"]
