@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reference", "0006_rate_proposals"),
+        ("reference", "0007_rate_proposals"),
     ]
 
     operations = [
