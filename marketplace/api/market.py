@@ -214,8 +214,11 @@ class DecisionIn(serializers.Serializer[Any]):
 class AwardOut(serializers.ModelSerializer[Award]):
     """A rung of the ladder: the winner, or one who stands by."""
 
-    lot = serializers.IntegerField(source="auction.lot_id")
-    currency = serializers.CharField(source="auction.currency")
+    auction = serializers.IntegerField(
+        source="auction_id", allow_null=True, help_text="Null: sold to a standing order."
+    )
+    lot = serializers.IntegerField(source="lot_id")
+    currency = serializers.CharField()
 
     class Meta:
         model = Award
@@ -373,7 +376,7 @@ class Awards(generics.ListAPIView[Award]):
     serializer_class = AwardOut
 
     def get_queryset(self) -> QuerySet[Award]:
-        return Award.objects.visible_to(self.request.actor).select_related("auction")
+        return Award.objects.visible_to(self.request.actor).select_related("auction", "fill__order")
 
 
 def _visible(request: ActorRequest, pk: int) -> Auction:

@@ -2,13 +2,13 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.journal.services import Finish, enqueue
-from marketplace.market.events import LotAwarded
+from marketplace.market.events import LotAwarded, OrderFilled
 
 from . import services
 from .models import Deal
 
 
-def on_lot_awarded(event: LotAwarded, at: datetime) -> None:
+def on_lot_awarded(event: LotAwarded | OrderFilled, at: datetime) -> None:
     """Draw up the contract with the winner."""
     services.open_deal(event.award_id, now=at)
 

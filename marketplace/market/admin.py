@@ -38,5 +38,5 @@ class BidWindow(Window):
 
 @admin.register(Award)
 class AwardWindow(Window):
-    list_display = ("id", "auction", "bidder", "rank", "price", "status")
-    list_select_related = ("auction", "bidder")
+    list_display = ("id", "lot", "auction", "bidder", "rank", "price", "status")
+    list_select_related = ("lot", "auction", "bidder")

@@ -7,16 +7,21 @@ only leaves it to the next tick. A bid must not do so (``services.place_bid``).
 from datetime import datetime
 from typing import Any, Protocol
 
+from marketplace.accounts.models import Licence
 from marketplace.journal.services import Finish, enqueue
 
 from . import services
-from .models import Auction, Award
+from .models import Auction, Award, StandingOrder
 
 
 class AboutDeal(Protocol):
     """What happened to a deal. The room of deals lies above: its events arrive, but are not imported."""
 
     deal_id: int
+
+
+class AboutLicence(Protocol):
+    licence_id: int
 
 
 class BrokenDeal(AboutDeal, Protocol):
@@ -68,6 +73,29 @@ def expire_one(payload: dict[str, Any]) -> Finish:
     """Job: end one decision that the seller let pass."""
     auction = Auction.objects.get(pk=payload["auction"])
     return lambda now: _done(services.expire_decision(auction, clock=lambda: now))
+
+
+def orders_due(payload: dict[str, Any]) -> Finish:
+    """Every minute: queue the end of every standing order whose time is over."""
+
+    def finish(now: datetime) -> None:
+        for pk, version in StandingOrder.objects.overdue(now).values_list("pk", "version"):
+            key = f"market.end_order:{pk}:{version}"
+            enqueue("market.end_order", {"order": pk}, now=now, dedupe_key=key)
+
+    return finish
+
+
+def end_order(payload: dict[str, Any]) -> Finish:
+    """Job: end one standing order whose time is over."""
+    order = StandingOrder.objects.get(pk=payload["order"])
+    return lambda now: _done(services.expire_order(order, clock=lambda: now))
+
+
+def on_licence_lapsed(event: AboutLicence, at: datetime) -> None:
+    """Whose licence lapses buys nothing more by standing order."""
+    holder = Licence.objects.values_list("organisation_id", flat=True).get(pk=event.licence_id)
+    services.pause_uncovered(holder, now=at)
 
 
 def on_deal_funded(event: AboutDeal, at: datetime) -> None:

@@ -20,7 +20,7 @@ from marketplace.logistics.models import Handover, Shipment
 from marketplace.lots import events as lots
 from marketplace.lots.models import Lot
 from marketplace.market import events as market
-from marketplace.market.models import Auction, Award, Bid
+from marketplace.market.models import Auction, Award, Bid, OrderFill, StandingOrder
 from marketplace.pricing import events as pricing
 from marketplace.pricing.models import Valuation
 
@@ -116,8 +116,8 @@ def seller_must_decide(event: market.SellerMustDecide) -> Letters:
 
 
 def lot_awarded(event: market.LotAwarded) -> Letters:
-    award = Award.objects.select_related("auction__lot").get(pk=event.award_id)
-    auction = award.auction
+    award = Award.objects.get(pk=event.award_id)
+    auction = Auction.objects.select_related("lot").get(pk=event.auction_id)
     facts = {"lot": auction.lot_id} | _money(award.price, auction.currency)
     path = _at("lot", auction.lot_id)
     yield Letter(award.bidder_id, "won", facts, path)
@@ -140,6 +140,38 @@ def auction_withdrawn(event: market.AuctionWithdrawn) -> Letters:
 def winner_defaulted(event: market.WinnerDefaulted) -> Letters:
     auction = Auction.objects.get(pk=event.auction_id)
     yield _to_seller(auction.lot_id, "winner_defaulted")
+
+
+def order_paused(event: market.OrderPaused) -> Letters:
+    order = StandingOrder.objects.get(pk=event.order_id)
+    told = {"LICENCE": "order_paused_licence", "DEFAULT": "order_paused_default"}
+    if event.why in told:
+        facts = {"order": order.pk}
+        yield Letter(order.buyer_id, told[event.why], facts, _at("order", order.pk))
+
+
+def order_ended(event: market.OrderEnded) -> Letters:
+    order = StandingOrder.objects.get(pk=event.order_id)
+    told = {"FILLED": "order_is_filled", "EXPIRED": "order_expired"}
+    if event.how in told:
+        facts = {"order": order.pk}
+        yield Letter(order.buyer_id, told[event.how], facts, _at("order", order.pk))
+
+
+def order_filled(event: market.OrderFilled) -> Letters:
+    fill = OrderFill.objects.select_related("order").get(pk=event.fill_id)
+    facts = {"lot": fill.lot_id, "order": fill.order_id}
+    facts |= _money(fill.price, fill.order.currency)
+    path = _at("lot", fill.lot_id)
+    yield Letter(fill.order.buyer_id, "order_bought", facts, path)
+    yield Letter(fill.seller_id, "lot_sold", facts, path)
+
+
+def order_sale_undone(event: market.OrderSaleUndone) -> Letters:
+    fill = OrderFill.objects.select_related("order").get(pk=event.fill_id)
+    facts, path = {"lot": fill.lot_id, "order": fill.order_id}, _at("lot", fill.lot_id)
+    yield Letter(fill.seller_id, "order_sale_undone_seller", facts, path)
+    yield Letter(fill.order.buyer_id, "order_sale_undone_buyer", facts, path)
 
 
 def _bidders(auction: Auction) -> list[int]:
@@ -361,6 +393,10 @@ AUDIENCE: Mapping[type[Event], Callable[[Any], Letters]] = {
     market.SellerMustDecide: seller_must_decide,
     market.LotAwarded: lot_awarded,
     market.WinnerDefaulted: winner_defaulted,
+    market.OrderPaused: order_paused,
+    market.OrderEnded: order_ended,
+    market.OrderFilled: order_filled,
+    market.OrderSaleUndone: order_sale_undone,
     deals.DealOpened: deal_opened,
     deals.DealSigned: deal_signed,
     deals.DealFunded: deal_funded,

@@ -94,6 +94,43 @@ WORDINGS: Mapping[str, Wording] = {
         gettext_noop("The buyer of lot %(lot)s did not keep the word. We ask the next bidder."),
         "info",
     ),
+    # --- standing orders
+    "order_bought": W(
+        gettext_noop(
+            "Lot %(lot)s was sold to your order %(order)s for %(amount)s %(currency)s. Next: sign the contract."
+        ),
+        "circle-check",
+    ),
+    "order_is_filled": W(
+        gettext_noop("Your order %(order)s is filled. Publish a new one to buy more."), "info"
+    ),
+    "order_expired": W(
+        gettext_noop(
+            "The time of your order %(order)s is over. What was left of its budget is free."
+        ),
+        "info",
+    ),
+    "order_paused_licence": W(
+        gettext_noop(
+            "Your order %(order)s is paused: your licence no longer covers it. Renew it, then buy again."
+        ),
+        "triangle-alert",
+    ),
+    "order_paused_default": W(
+        gettext_noop(
+            "Your order %(order)s is paused, because a sale to it was not honoured. Buy again when you are ready."
+        ),
+        "triangle-alert",
+    ),
+    "order_sale_undone_seller": W(
+        gettext_noop(
+            "The sale of lot %(lot)s fell through. It is free again: look at the other offers."
+        ),
+        "info",
+    ),
+    "order_sale_undone_buyer": W(
+        gettext_noop("The sale of lot %(lot)s to your order %(order)s fell through."), "info"
+    ),
     # --- deals
     "deal_opened": W(gettext_noop("Deal %(deal)s is ready. Read it and sign."), "handshake"),
     "deal_signed_buyer": W(

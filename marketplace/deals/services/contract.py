@@ -62,12 +62,12 @@ def open_deal(award_id: int, *, now: datetime) -> Deal | None:
     lock_word(f"deal of award:{award_id}")
     if opened := Deal.objects.filter(award_id=award_id).first():
         return opened
-    award = Award.objects.select_related("auction__lot__chemistry", "bidder", "bid__licence").get(
-        pk=award_id
-    )
+    award = Award.objects.select_related(
+        "lot__chemistry", "auction", "bidder", "bid__licence", "fill__licence", "fill__order"
+    ).get(pk=award_id)
     if award.status != Award.Status.WON:
         return None
-    lot = award.auction.lot
+    lot = award.lot
     try:
         with transaction.atomic():
             deal = _draw_up(award, lot, now=now)
@@ -82,6 +82,7 @@ def open_deal(award_id: int, *, now: datetime) -> Deal | None:
 def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
     if lot.mass_kg is None:
         raise LookupError(f"Lot {lot.pk} was sold without a mass.")
+    market.hand_over_kg(award, now=now)
     licence = _licence_to_receive(award, lot, now=now)
     numbers = parameters(now.date())
     sign_by = now + timedelta(hours=int(numbers["DEAL_SIGN_HOURS"]))
@@ -98,7 +99,7 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
         "country": lot.country,
         "mass_kg": str(lot.mass_kg),
         "price": str(award.price),
-        "currency": award.auction.currency,
+        "currency": award.currency,
         "tolerance_share": str(tolerance_share),
         "fee_share": str(numbers["FEE_SHARE"].normalize()),
         "damaged_share": str(numbers["HAIRCUT_DAMAGED"].normalize()),
@@ -108,7 +109,7 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
         "inspect_hours": int(numbers["DEAL_INSPECT_HOURS"]),
         "answer_hours": int(numbers["DEAL_ANSWER_HOURS"]),
         "return_days": int(numbers["DEAL_RETURN_DAYS"]),
-        "auction_terms_sha256": award.auction.terms_sha256,
+        "auction_terms_sha256": award.terms_sha256,
     }
     deal = Deal.objects.create(
         award=award,
@@ -116,7 +117,7 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
         seller_id=lot.seller_id,
         buyer_id=award.bidder_id,
         licence=licence,
-        currency=award.auction.currency,
+        currency=award.currency,
         price=award.price,
         declared_kg=lot.mass_kg,
         tolerance_share=tolerance_share,
@@ -135,7 +136,7 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
 def _licence_to_receive(award: Award, lot: Lot, *, now: datetime) -> Licence:
     """Return the licence of the winning bid if it still counts, else another one that does."""
     on = now.date()
-    bid_under = award.bid.licence
+    bid_under = award.licence
     if bid_under.status == Licence.Status.VERIFIED and (
         bid_under.valid_from <= on <= bid_under.valid_until
     ):

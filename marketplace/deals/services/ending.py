@@ -60,7 +60,7 @@ def _settled(deal: Deal) -> DealSettled:
         accepted_kg=str(deal.accepted_kg),
         price=str(deal.final_price),
         currency=deal.currency,
-        offered_at=deal.award.auction.opens_at.isoformat(),
+        offered_at=deal.award.offered_at.isoformat(),
     )
 
 

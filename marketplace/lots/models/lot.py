@@ -68,14 +68,26 @@ class Lot(Staged):
         ),
         Status.EXPIRED: frozenset(),
         Status.PRICED: frozenset(
-            {Status.SCHEDULED, Status.OPEN, Status.QUARANTINED, Status.WITHDRAWN}
+            {
+                Status.SCHEDULED,
+                Status.OPEN,
+                Status.AWARDED,
+                Status.QUARANTINED,
+                Status.WITHDRAWN,
+            }
         ),
         Status.SCHEDULED: frozenset({Status.OPEN, Status.WITHDRAWN}),
         Status.OPEN: frozenset({Status.EVALUATING, Status.WITHDRAWN}),
         Status.EVALUATING: frozenset({Status.AWARDED, Status.UNSOLD, Status.SELLER_DECISION}),
         Status.SELLER_DECISION: frozenset({Status.AWARDED, Status.UNSOLD}),
         Status.UNSOLD: frozenset(
-            {Status.SCHEDULED, Status.OPEN, Status.QUARANTINED, Status.WITHDRAWN}
+            {
+                Status.SCHEDULED,
+                Status.OPEN,
+                Status.AWARDED,
+                Status.QUARANTINED,
+                Status.WITHDRAWN,
+            }
         ),
         Status.WITHDRAWN: frozenset(),
         Status.AWARDED: frozenset({Status.UNDER_DEAL, Status.UNSOLD}),

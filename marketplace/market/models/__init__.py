@@ -11,6 +11,14 @@ from .auctions import (
     DepositQuerySet,
 )
 from .listings import Listing, ListingQuerySet
+from .orders import (
+    OrderFill,
+    OrderFillQuerySet,
+    OrderTerms,
+    OrderTermsQuerySet,
+    StandingOrder,
+    StandingOrderQuerySet,
+)
 
 __all__ = [
     "Auction",
@@ -23,4 +31,10 @@ __all__ = [
     "DepositQuerySet",
     "Listing",
     "ListingQuerySet",
+    "OrderFill",
+    "OrderFillQuerySet",
+    "OrderTerms",
+    "OrderTermsQuerySet",
+    "StandingOrder",
+    "StandingOrderQuerySet",
 ]

@@ -12,6 +12,8 @@ from marketplace.lots.models import Lot
 if TYPE_CHECKING:
     from marketplace.accounts.actors import Actor
 
+    from .orders import OrderFill, StandingOrder
+
 
 class AuctionQuerySet(RowQuerySet["Auction"]):
     def visible_to(self, actor: "Actor") -> Self:
@@ -282,12 +284,14 @@ class AwardQuerySet(RowQuerySet["Award"]):
         if actor.sees_everything:
             return self
         return self.filter(
-            Q(bidder_id=actor.organisation_id) | Q(auction__lot__seller_id=actor.organisation_id)
+            Q(bidder_id=actor.organisation_id) | Q(lot__seller_id=actor.organisation_id)
         )
 
 
 class Award(Staged):
-    """A rung of the ladder of an auction's result: the winner, and up to three who stand by."""
+    """Who gets a lot for how much: a rung of the ladder of an auction (the winner, and up to three who stand by), or
+    the buyer whose standing order took it. Whoever draws up the contract asks the award, and not how it came about.
+    """
 
     class Status(models.TextChoices):
         STANDBY = "STANDBY", _("Standing by")
@@ -302,9 +306,11 @@ class Award(Staged):
         Status.RELEASED: frozenset(),
     }
 
-    auction = models.ForeignKey(Auction, models.PROTECT, related_name="awards")
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="awards")
+    auction = models.ForeignKey(Auction, models.PROTECT, null=True, related_name="awards")
     bidder = models.ForeignKey(Organisation, models.PROTECT, related_name="awards")
-    bid = models.OneToOneField(Bid, models.PROTECT, related_name="award")
+    bid = models.OneToOneField(Bid, models.PROTECT, null=True, related_name="award")
+    fill = models.OneToOneField("market.OrderFill", models.PROTECT, null=True, related_name="award")
     rank = models.PositiveSmallIntegerField()
     price = models.DecimalField(max_digits=14, decimal_places=2)
     status = models.CharField(max_length=10, choices=Status)
@@ -319,6 +325,14 @@ class Award(Staged):
                 name="award_status_known",
             ),
             models.CheckConstraint(condition=Q(price__gt=0, rank__gte=1), name="award_makes_sense"),
+            models.CheckConstraint(
+                condition=Q(auction__isnull=False, bid__isnull=False, fill=None)
+                | Q(auction=None, bid=None, fill__isnull=False, rank=1),
+                name="award_is_of_an_auction_or_an_order",
+            ),
+            models.UniqueConstraint(
+                fields=["lot"], condition=Q(status="WON"), name="one_winner_per_lot"
+            ),
             models.UniqueConstraint(fields=["auction", "rank"], name="award_rank_is_held_once"),
             models.UniqueConstraint(
                 fields=["auction"], condition=Q(status="WON"), name="one_winner_per_auction"
@@ -326,4 +340,36 @@ class Award(Staged):
         ]
 
     def __str__(self) -> str:
-        return f"rank {self.rank} of {self.auction_id}"
+        return f"rank {self.rank} for lot {self.lot_id}"
+
+    @property
+    def currency(self) -> str:
+        return self._sale.currency
+
+    @property
+    def licence(self) -> Licence:
+        """Under which the buyer bid, or published the order."""
+        said = self.bid or self.fill
+        if said is None:
+            raise LookupError(f"Award {self.pk} is of nothing.")  # a check constraint says so
+        return said.licence
+
+    @property
+    def offered_at(self) -> datetime:
+        """Since when the lot was for sale at such a price: what was thought of it later did not make the price."""
+        return self.auction.opens_at if self.auction else self._fill.matched_at
+
+    @property
+    def terms_sha256(self) -> str:
+        """The fingerprint of the terms that everybody knew before."""
+        return self.auction.terms_sha256 if self.auction else self._fill.terms.terms_sha256
+
+    @property
+    def _sale(self) -> "Auction | StandingOrder":
+        return self.auction or self._fill.order
+
+    @property
+    def _fill(self) -> "OrderFill":
+        if self.fill is None:
+            raise LookupError(f"Award {self.pk} is of nothing.")
+        return self.fill

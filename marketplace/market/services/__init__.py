@@ -1,4 +1,4 @@
-"""Everything that can be done with an auction: plan, open, bid, close, decide, move down the ladder."""
+"""Everything that can be done on the market: auctions from plan to ladder, and standing orders."""
 
 from .bidding import BidRefused, place_bid
 from .closing import (
@@ -10,30 +10,53 @@ from .closing import (
     expire_decision,
     release_deposit,
 )
+from .filling import hand_over_kg, sell_now
 from .formulas import Compared, TermsRefused, compare_terms, materials_of, place_formula_bid
 from .listings import list_auction, refresh_listings, unlist_auction
 from .opening import AuctionRefused, open_auction, open_planned_auction, withdraw_auction
+from .orders import (
+    OrderRefused,
+    OrderSaid,
+    cancel_order,
+    change_order,
+    expire_order,
+    pause_order,
+    pause_uncovered,
+    publish_order,
+    resume_order,
+)
 
 __all__ = [
     "AuctionRefused",
     "BidRefused",
     "Compared",
     "DecisionRefused",
+    "OrderRefused",
+    "OrderSaid",
     "TermsRefused",
     "advance_ladder",
+    "cancel_order",
+    "change_order",
     "close_auction",
     "compare_terms",
     "decide",
     "end_ladder",
     "expire_decision",
+    "expire_order",
+    "hand_over_kg",
     "list_auction",
     "materials_of",
     "open_auction",
     "open_planned_auction",
+    "pause_order",
+    "pause_uncovered",
     "place_bid",
     "place_formula_bid",
+    "publish_order",
     "refresh_listings",
     "release_deposit",
+    "resume_order",
+    "sell_now",
     "unlist_auction",
     "withdraw_auction",
 ]

@@ -17,6 +17,7 @@ from marketplace.market.events import AuctionClosed, LotAwarded, SellerMustDecid
 from marketplace.market.models import Auction, Award, Bid, Deposit
 from marketplace.market.queries import offers_of, terms_of
 
+from .filling import hand_over_money, undo_sale
 from .listings import unlist_auction
 
 
@@ -117,6 +118,9 @@ def advance_ladder(award: Award, *, now: datetime) -> Award | None:
     The winner's deposit goes to the seller. Without anybody next in line the lot is unsold. Asking again for an
     award that is no longer the winning one changes nothing.
     """
+    if award.auction is None:  # nobody stands by an order
+        undo_sale(award, by_buyer=True, now=now)
+        return None
     auction = Auction.objects.lock(award.auction)
     award = Award.objects.lock(award)
     if award.status != Award.Status.WON:
@@ -150,6 +154,10 @@ def end_ladder(award: Award, *, sold: bool, now: datetime) -> None:
 
     :param sold: off: the lot is unsold again, and may be offered anew
     """
+    if award.auction is None:
+        if not sold:
+            undo_sale(award, by_buyer=False, now=now)
+        return
     auction = Auction.objects.lock(award.auction)
     award = Award.objects.lock(award)
     waiting = Award.objects.filter(auction=auction, status=Award.Status.STANDBY)
@@ -164,7 +172,14 @@ def end_ladder(award: Award, *, sold: bool, now: datetime) -> None:
 
 @transaction.atomic
 def release_deposit(award: Award, *, now: datetime) -> None:
-    """Give the winner's deposit back, in the transaction that holds the whole price instead. Twice changes nothing."""
+    """Give the winner's deposit back, in the transaction that holds the whole price instead. Twice changes nothing.
+
+    Of a sale to a standing order it is the price that was put aside.
+    """
+    if award.auction is None:
+        if award.fill is not None:
+            hand_over_money(award.fill, now=now)
+        return
     auction = Auction.objects.lock(award.auction)
     others = Deposit.objects.filter(auction=auction).exclude(bidder_id=award.bidder_id)
     keep = set(others.values_list("bidder_id", flat=True))
@@ -182,6 +197,7 @@ def _award(auction: Auction, rungs: list[rules.Rung], *, by: Actor, now: datetim
     awards = Award.objects.bulk_create(
         [
             Award(
+                lot_id=auction.lot_id,
                 auction=auction,
                 bidder_id=rung.bidder,
                 bid_id=bids[rung.bidder, rung.maximum],

@@ -81,7 +81,7 @@ def compare_terms(auction: Auction, *, actor: Actor, terms: object, on: date) ->
     :raises BidRefused: if the auction is an open one, or nothing can be worked out
     """
     actor.require(Capability.BID_PLACE)
-    return _compared(auction, _read(terms), on)
+    return _compared(auction, read_terms(terms), on)
 
 
 @transaction.atomic
@@ -106,7 +106,7 @@ def place_formula_bid(
     :raises BidRefused: as ``place_bid``, and if the auction is an open one
     """
     bidder_id = actor.require(Capability.BID_PLACE)
-    offer = _read(terms)
+    offer = read_terms(terms)
     repeated = Bid.objects.filter(bidder_id=bidder_id, request_id=request_id).first()
     if repeated and repeated.auction_id == auction.pk and repeated.terms == formulas.plain(offer):
         return repeated
@@ -136,7 +136,11 @@ def materials_of(auction: Auction, *, on: date) -> list[str]:
     return sorted(held, key=lambda material: -held[material] * quotes[material])
 
 
-def _read(terms: object) -> formulas.Offer:
+def read_terms(terms: object) -> formulas.Offer:
+    """Return terms that make sense by themselves.
+
+    :raises TermsRefused: with everything that is wrong with them
+    """
     try:
         offer = formulas.read(terms)
     except formulas.TermsRefused as refusal:
