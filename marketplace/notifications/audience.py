@@ -160,8 +160,8 @@ def order_ended(event: market.OrderEnded) -> Letters:
 
 def order_filled(event: market.OrderFilled) -> Letters:
     fill = OrderFill.objects.select_related("order").get(pk=event.fill_id)
-    facts = {"lot": fill.lot_id, "order": fill.order_id}
-    facts |= _money(fill.price, fill.order.currency)
+    price = _money(fill.price, fill.order.currency)
+    facts = {"lot": fill.lot_id, "order": fill.order_id} | price
     path = _at("lot", fill.lot_id)
     yield Letter(fill.order.buyer_id, "order_bought", facts, path)
     yield Letter(fill.seller_id, "lot_sold", facts, path)

@@ -123,6 +123,7 @@ WHAT_GOES_WRONG = {
     "logistics.tasks.on_deal_defaulted",
     "logistics.tasks.on_deal_returned",
     "market.close",
+    "market.end_order",
     "market.expire",
     "market.open",
     "market.tasks.on_deal_cancelled",
@@ -169,6 +170,23 @@ def test_what_goes_wrong_goes_wrong_once_however_often_its_jobs_die(
     )
     later(hours=2)
     later(days=2)
+
+    # a standing order to which nobody sells runs out
+    order = market.publish_order(
+        actor=rich(recycler),
+        said=market.OrderSaid(
+            materials=["NMC622"],
+            country="ID",
+            kg_from=Decimal(10),
+            kg_to=Decimal(500),
+            capacity_kg=Decimal(500),
+            budget=Decimal(1_000_000),
+            price={"kind": "PER_KG", "price": "1000"},
+            valid_until=clock() + timedelta(hours=12),
+        ),
+        request_id=uuid4(),
+        now=clock(),
+    )
 
     # a buyer who never pays makes room for the next, whose deal is called off by both
     award = sold(buyers=[recycler, rival])
@@ -219,10 +237,10 @@ def test_what_goes_wrong_goes_wrong_once_however_often_its_jobs_die(
 
     assert set(deaths) >= WHAT_GOES_WRONG
     assert not Job.objects.exclude(state="DONE").values("kind", "last_error")
-    for each in (unwanted, second, deal, asked, heavier, paid):
+    for each in (unwanted, order, second, deal, asked, heavier, paid):
         each.refresh_from_db()
     assert (unwanted.status, second.status, deal.status) == ("UNSOLD", "CANCELLED", "RETURNED")
-    assert asked.status == "OFFERED"
+    assert (asked.status, order.status) == ("OFFERED", "EXPIRED")
     assert (heavier.valuations.count(), paid.status) == (1, "DONE")
     assert not Posting.objects.values("currency").annotate(all=Sum("amount")).exclude(all=0)
     assert money(recycler, "HELD") == money(rival, "HELD") == 0

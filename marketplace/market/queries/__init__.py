@@ -17,7 +17,17 @@ from .auctions import (
     terms_of,
     view_of,
 )
-from .orders import Book, Look, Offer, Price, book_of, live_orders, nearest_first, offer_of
+from .orders import (
+    Book,
+    Look,
+    Offer,
+    Price,
+    book_of,
+    live_orders,
+    nearest_first,
+    offer_of,
+    price_of,
+)
 from .search import CursorUnknown, Hit, Hits, auctions_of, found_of, search
 
 __all__ = [
@@ -50,6 +60,7 @@ __all__ = [
     "offer_of",
     "offers_of",
     "place_of",
+    "price_of",
     "search",
     "standing_of",
     "suggested_terms",
