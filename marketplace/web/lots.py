@@ -32,6 +32,7 @@ from marketplace.reference.models import Country
 
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
 from .market import panel
+from .orders import sell_panel
 from .public import FIRE_SERVICE
 from .sell import ORIGIN_ICONS, SIGNS
 
@@ -189,7 +190,8 @@ def _show(request: WebRequest, found: Lot, form: AnswerForm, *, status: int = 20
         "road": next((row for row in classifications if row.mode == "ROAD"), None),
         "classifications": classifications,
         "form": form,
-    } | panel(request, found)
+    }
+    context |= panel(request, found) | sell_panel(request, found)
     response = page(request, "web/lots/lot.html", context, fragment="worth", status=status)
     if request.htmx and found.status != Lot.Status.SUBMITTED:
         response["HX-Refresh"] = "true"  # the price came: what can be done with the lot changed too

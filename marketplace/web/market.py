@@ -490,7 +490,7 @@ def _my_awards(request: WebRequest, rows: Any) -> dict[int, Award]:
     mine = Award.objects.visible_to(request.actor).filter(
         bidder_id=request.actor.organisation_id, auction__in=[row.pk for row in rows]
     )
-    return {award.auction_id: award for award in mine}
+    return {award.auction_id: award for award in mine if award.auction_id is not None}
 
 
 def _my_bid(row: Auction, maximum: Decimal, award: Award | None, me: int | None) -> MyBid:

@@ -14,6 +14,7 @@ from marketplace.notifications.wording import WORDINGS, sentence, subject
 LONGEST = {
     "lot": 1_234_567,
     "deal": 1_234_567,
+    "order": 1_234_567,
     "amount": "12345678901.00",
     "low": "1234567890.50",
     "high": "2345678901.50",
