@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
         "AuctionStatus": "marketplace.market.models.Auction.Status",
         "AuctionMode": "marketplace.market.models.Auction.Mode",
         "AwardStatus": "marketplace.market.models.Award.Status",
+        "OrderStatus": "marketplace.market.models.StandingOrder.Status",
         "PaymentStatus": "marketplace.ledger.models.Payment.Status",
         "AccountKind": "marketplace.ledger.models.Account.Kind",
         "DealStatus": "marketplace.deals.models.Deal.Status",

@@ -3,7 +3,19 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from . import accounts, certificates, deals, evidence, health, lots, market, money, prices, search
+from . import (
+    accounts,
+    certificates,
+    deals,
+    evidence,
+    health,
+    lots,
+    market,
+    money,
+    orders,
+    prices,
+    search,
+)
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
@@ -60,6 +72,12 @@ urlpatterns = [
     path("v1/auctions/<int:pk>/decision/", market.Decision.as_view()),
     path("v1/auctions/<int:pk>/withdrawal/", market.Withdrawal.as_view()),
     path("v1/awards/", market.Awards.as_view()),
+    path("v1/orders/", orders.Orders.as_view()),
+    path("v1/orders/<int:pk>/", orders.OrderById.as_view()),
+    path("v1/orders/<int:pk>/pause/", orders.Pause.as_view()),
+    path("v1/orders/<int:pk>/cancellation/", orders.Cancellation.as_view()),
+    path("v1/lots/<int:pk>/offers/", orders.Offers.as_view()),
+    path("v1/lots/<int:pk>/sale/", orders.Sale.as_view()),
     path("v1/money/", money.Balances.as_view()),
     path("v1/money/statement/", money.Statement.as_view()),
     path("v1/money/payments/", money.Payments.as_view()),
