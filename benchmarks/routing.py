@@ -64,7 +64,9 @@ def main() -> None:
     asked.add_argument("--seeds", type=int, default=2, help="searches, each with its share of time")
     given = asked.parse_args()
     task, _names = read(given.file)
-    plan = plan_trips(task, effort=Effort(seconds=given.seconds, seeds=tuple(range(1, given.seeds + 1))))
+    plan = plan_trips(
+        task, effort=Effort(seconds=given.seconds, seeds=tuple(range(1, given.seeds + 1)))
+    )
     answer = {
         "instance": given.file.stem,
         "cost": int(plan.cost),
