@@ -101,3 +101,43 @@ class DisputeOpened(Event):
 class DisputeEnded(Event):
     deal_id: int
     dispute_id: int
+
+
+@dataclass(frozen=True)
+class AssaySent(Event):
+    """A laboratory's result is in. ``party`` is SELLER, BUYER or UMPIRE; what it says stays sealed until both are in."""
+
+    deal_id: int
+    assay_id: int
+    party: str
+
+
+@dataclass(frozen=True)
+class AssaysDiffer(Event):
+    """Two assays lie further apart than the contract splits: one side agrees to the other's, or asks an umpire."""
+
+    deal_id: int
+
+
+@dataclass(frozen=True)
+class AssayAgreed(Event):
+    """One side agreed to the other's assay. ``agreed_to`` is SELLER or BUYER."""
+
+    deal_id: int
+    agreed_to: str
+
+
+@dataclass(frozen=True)
+class UmpireAsked(Event):
+    deal_id: int
+    asked_by_id: int
+
+
+@dataclass(frozen=True)
+class PriceReckoned(Event):
+    """The terms of the bid gave the final price. Exact text, as the statement with this fingerprint says."""
+
+    deal_id: int
+    price: str
+    currency: str
+    statement_sha256: str

@@ -11,7 +11,7 @@ from marketplace.accounts.models import Licence, Organisation
 from marketplace.certificates import events as certificates
 from marketplace.certificates.models import Certificate, ProcessingReport
 from marketplace.deals import events as deals
-from marketplace.deals.models import Deal, Dispute, Weighing
+from marketplace.deals.models import Assay, Deal, Dispute, Party, Weighing
 from marketplace.freight import events as freight
 from marketplace.freight.models import FreightQuote, QuoteRound
 from marketplace.journal.events import Event
@@ -197,7 +197,7 @@ def deal_opened(event: deals.DealOpened) -> Letters:
 
 def deal_signed(event: deals.DealSigned) -> Letters:
     deal = _deal(event.deal_id)
-    yield _about(deal, deal.buyer_id, "deal_signed_buyer", **_money(deal.price, deal.currency))
+    yield _about(deal, deal.buyer_id, "deal_signed_buyer", **_money(deal.to_hold, deal.currency))
     yield _about(deal, deal.seller_id, "deal_signed_seller")
 
 
@@ -263,6 +263,29 @@ def dispute_opened(event: deals.DisputeOpened) -> Letters:
 
 def dispute_ended(event: deals.DisputeEnded) -> Letters:
     yield from _both(_deal(event.deal_id), "dispute_ended")
+
+
+def assay_sent(event: deals.AssaySent) -> Letters:
+    deal = _deal(event.deal_id)
+    sent_for = Assay.objects.values_list("sent_for_id", flat=True).get(pk=event.assay_id)
+    for party in {deal.seller_id, deal.buyer_id} - {sent_for}:
+        yield _about(deal, party, "assay_sent")
+
+
+def assays_differ(event: deals.AssaysDiffer) -> Letters:
+    yield from _both(_deal(event.deal_id), "assays_differ")
+
+
+def assay_agreed(event: deals.AssayAgreed) -> Letters:
+    deal = _deal(event.deal_id)
+    told = deal.seller_id if event.agreed_to == Party.SELLER else deal.buyer_id
+    yield _about(deal, told, "assay_agreed")
+
+
+def umpire_asked(event: deals.UmpireAsked) -> Letters:
+    deal = _deal(event.deal_id)
+    for party in {deal.seller_id, deal.buyer_id} - {event.asked_by_id}:
+        yield _about(deal, party, "umpire_asked")
 
 
 def _deal(deal_id: int) -> Deal:
@@ -411,6 +434,10 @@ AUDIENCE: Mapping[type[Event], Callable[[Any], Letters]] = {
     deals.CancellationAsked: cancellation_asked,
     deals.DisputeOpened: dispute_opened,
     deals.DisputeEnded: dispute_ended,
+    deals.AssaySent: assay_sent,
+    deals.AssaysDiffer: assays_differ,
+    deals.AssayAgreed: assay_agreed,
+    deals.UmpireAsked: umpire_asked,
     logistics.ShipmentBooked: shipment_booked,
     logistics.GoodsHandedOver: handed_over,
     certificates.CertificateIssued: certificate_issued,

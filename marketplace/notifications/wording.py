@@ -183,6 +183,20 @@ WORDINGS: Mapping[str, Wording] = {
     "dispute_ended": W(
         gettext_noop("The dispute about deal %(deal)s is decided. Read how."), "info"
     ),
+    "assay_sent": W(
+        gettext_noop("A laboratory's result came in for deal %(deal)s. See what is due next."),
+        "file-check",
+    ),
+    "assays_differ": W(
+        gettext_noop("The assays of deal %(deal)s differ. Agree to the other's, or ask an umpire."),
+        "scale",
+    ),
+    "assay_agreed": W(
+        gettext_noop("Deal %(deal)s: the other side agreed to your assay."), "circle-check"
+    ),
+    "umpire_asked": W(
+        gettext_noop("Deal %(deal)s: an umpire was asked to assay the third sample."), "info"
+    ),
     # --- transport
     "quotes_wanted": W(
         gettext_noop("A transport of %(mass)s kg needs a price. Quote before the deadline."),

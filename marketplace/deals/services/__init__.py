@@ -1,5 +1,6 @@
 """What can be done with a deal, from the award to the money. Every verb works on the locked row of the deal."""
 
+from .assays import AssayRefused, send_assay
 from .contract import (
     CancelRefused,
     ContractChanged,
@@ -40,20 +41,25 @@ from .journey import (
     mark_processed,
     weigh,
 )
+from .reckoning import ReckoningRefused, agree_assay, ask_umpire, terms_of
 
 __all__ = [
     "ARRIVED",
+    "AssayRefused",
     "CancelRefused",
     "ContractChanged",
     "DisputeRefused",
     "FundRefused",
     "InspectionRefused",
     "OutsideTolerance",
+    "ReckoningRefused",
     "SignRefused",
     "WeighingRefused",
     "accept",
     "agree_adjustment",
+    "agree_assay",
     "agree_dispute",
+    "ask_umpire",
     "cancel",
     "confirm_return",
     "decide_dispute",
@@ -74,7 +80,9 @@ __all__ = [
     "record_found_health",
     "record_found_test",
     "reject",
+    "send_assay",
     "settle",
     "sign",
+    "terms_of",
     "weigh",
 ]

@@ -1,5 +1,6 @@
 """From the award to money held safely: contract, signatures, payment, or calling it off."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,7 +35,7 @@ from marketplace.reference.queries import parameters
 
 from .ending import give_back, purpose_of
 
-EDITION = 1
+EDITION = 2
 
 
 class SignRefused(Refused):
@@ -111,6 +112,7 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
         "return_days": int(numbers["DEAL_RETURN_DAYS"]),
         "auction_terms_sha256": award.terms_sha256,
     }
+    price_cap = _terms_of(award, terms, numbers)
     deal = Deal.objects.create(
         award=award,
         lot=lot,
@@ -119,6 +121,7 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
         licence=licence,
         currency=award.currency,
         price=award.price,
+        price_cap=price_cap,
         declared_kg=lot.mass_kg,
         tolerance_share=tolerance_share,
         terms=terms,
@@ -131,6 +134,26 @@ def _draw_up(award: Award, lot: Lot, *, now: datetime) -> Deal:
         licence, mass_kg=lot.mass_kg, purpose=purpose_of(deal), on=now.date(), now=now
     )
     return deal
+
+
+def _terms_of(
+    award: Award, terms: dict[str, Any], numbers: Mapping[str, Decimal]
+) -> Decimal | None:
+    """Write the terms of the winning bid into the contract, and return the most that they may cost; none: an amount.
+
+    A price that somebody set otherwise than by the bid's figure stands as it is.
+    """
+    bid = award.bid
+    if bid.terms is None or bid.figures is None or award.price != bid.maximum:
+        return None
+    cap = rules.price_cap(
+        bid.figures,
+        share_most=numbers["FORMULA_HOLD_SHARE"],
+        currency=award.auction.currency,
+        price=award.price,
+    )
+    terms["by_terms"] = rules.written(bid.terms, bid.figures, cap=cap, numbers=numbers)
+    return cap
 
 
 def _licence_to_receive(award: Award, lot: Lot, *, now: datetime) -> Licence:
@@ -198,7 +221,7 @@ def sign(deal: Deal, *, actor: Actor, now: datetime, seen_sha256: str | None = N
 
 @transaction.atomic
 def fund(deal: Deal, *, actor: Actor, request_id: UUID, now: datetime) -> Deal:
-    """Put the price aside, safe for both sides. The deposit of the winning bid counts towards it.
+    """Put the price aside, or of a deal by terms the most that may become due, safe for both sides. The deposit of the winning bid counts towards it.
 
     However often it is asked for, the price is held once.
 
@@ -223,7 +246,7 @@ def fund(deal: Deal, *, actor: Actor, request_id: UUID, now: datetime) -> Deal:
     market.release_deposit(deal.award, now=now)
     ledger.hold(
         organisation=deal.buyer_id,
-        amount=deal.price,
+        amount=deal.to_hold,
         currency=deal.currency,
         purpose=purpose_of(deal),
         key=f"{purpose_of(deal)}:fund",

@@ -12,8 +12,10 @@ from marketplace.deals.events import DealCancelled, DealDefaulted
 from marketplace.deals.models import Deal
 from marketplace.journal.services import record
 
-from .ending import end_accepted, end_returned, give_back, scales_of
+from .accepting import end_accepted
+from .ending import end_returned, give_back, scales_of
 from .inspection import put_adjusted
+from .reckoning import let_time_reckon
 
 
 def expire_overdue(*, now: datetime) -> int:
@@ -36,6 +38,8 @@ def expire(pk: int, *, now: datetime) -> bool:
         _silent_buyer(deal, now=now)
     elif deal.status == Deal.Status.ADJUSTED:
         _silent_seller(deal, now=now)
+    elif deal.status in (Deal.Status.ACCEPTED, Deal.Status.PART_ACCEPTED):
+        let_time_reckon(deal, now=now)
     else:
         end_returned(deal, by=SYSTEM, now=now)
     return True

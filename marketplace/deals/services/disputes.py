@@ -18,7 +18,8 @@ from marketplace.deals.models import Deal, Dispute
 from marketplace.journal.services import record
 from marketplace.lots import services as lots
 
-from .ending import end_accepted, end_returned, pay_undisputed, scales_of
+from .accepting import end_accepted
+from .ending import end_returned, pay_undisputed, scales_of
 
 LONGEST_TEXT = 2000
 
@@ -55,7 +56,8 @@ def open_dispute(deal: Deal, *, actor: Actor, about: str, statement: str, now: d
         _scales_disagree(deal, scales)
 
     undisputed = Decimal(0)
-    if deal.status != Deal.Status.REJECTED:
+    if deal.status != Deal.Status.REJECTED and not deal.is_by_terms:
+        # what terms come to is not known yet: it may be less than any part of the provisional price
         undisputed = rules.undisputed_price(
             about,
             price=deal.price,
@@ -171,6 +173,7 @@ def agree_dispute(dispute: Dispute, *, actor: Actor, now: datetime) -> Dispute:
         price=dispute.proposed_price or Decimal(0),
         by=actor,
         now=now,
+        price_stands=dispute.about != Dispute.About.WEIGHT,
     )
     return dispute
 
@@ -253,9 +256,9 @@ def _sensible_decision(deal: Deal, accepted_kg: Decimal, price: Decimal, decisio
         raise DisputeRefused(
             _("These goods were rejected and go back: enter 0 kg."), field="accepted_kg"
         )
-    if not price.is_finite() or not deal.paid_out <= price <= deal.price:
+    if not price.is_finite() or not deal.paid_out <= price <= deal.to_hold:
         raise DisputeRefused(
-            _("Enter an amount from what was paid already up to the price."), field="price"
+            _("Enter an amount from what was paid already up to what is held."), field="price"
         )
     if price != payable(price, deal.currency):
         raise DisputeRefused(_("Enter an amount that can be paid."), field="price")
@@ -276,6 +279,7 @@ def _carry_out(
             price=price,
             by=by,
             now=now,
+            price_stands=True,
         )
         return
     if deal.status != Deal.Status.REJECTED:

@@ -8,7 +8,7 @@ from django.db import transaction
 from marketplace.accounts import services as accounts
 from marketplace.accounts.actors import SYSTEM, Actor
 from marketplace.deals import rules
-from marketplace.deals.events import DealAccepted, DealReturned, DealSettled
+from marketplace.deals.events import DealReturned, DealSettled
 from marketplace.deals.models import Deal, Weighing
 from marketplace.journal.services import record
 from marketplace.ledger import services as ledger
@@ -62,31 +62,6 @@ def _settled(deal: Deal) -> DealSettled:
         currency=deal.currency,
         offered_at=deal.award.offered_at.isoformat(),
     )
-
-
-def end_accepted(
-    deal: Deal, *, status: str, accepted_kg: Decimal, price: Decimal, by: Actor, now: datetime
-) -> Deal:
-    """The locked deal ends well: so much is accepted at this price. Pays, moves the lot on, keeps what the licence used."""
-    deal.enter(status)
-    deal.accepted_kg, deal.final_price, deal.decide_by = accepted_kg, price, None
-    deal.save(
-        update_fields=[
-            "status",
-            "accepted_kg",
-            "final_price",
-            "decide_by",
-            "reason_code",
-            "reason",
-        ]
-    )
-    _draw_what_was_accepted(deal, accepted_kg, now=now)
-    if status == Deal.Status.ACCEPTED:
-        lots.mark_accepted(deal.lot, by=by, now=now)
-    else:
-        lots.mark_part_accepted(deal.lot, by=by, now=now)
-    record(DealAccepted(deal_id=deal.pk), by=by, at=now)
-    return settle(deal, now=now, by=by)
 
 
 def end_returned(deal: Deal, *, by: Actor, now: datetime, due: Decimal = Decimal(0)) -> Deal:
@@ -165,17 +140,3 @@ def give_back(deal: Deal, *, now: datetime) -> None:
         )
     if deal.accepted_kg is None:
         accounts.release_mass(purpose=purpose, now=now)
-
-
-def _draw_what_was_accepted(deal: Deal, accepted_kg: Decimal, *, now: datetime) -> None:
-    """The licence is used up by what was accepted, not by what was declared."""
-    if accepted_kg == deal.declared_kg:
-        return
-    accounts.release_mass(purpose=purpose_of(deal), now=now)
-    accounts.draw_mass(
-        deal.licence,
-        mass_kg=accepted_kg,
-        purpose=purpose_of(deal),
-        on=deal.opened_at.date(),
-        now=now,
-    )

@@ -17,7 +17,8 @@ from marketplace.deals.models import Deal, Dispute
 from marketplace.journal.services import record
 from marketplace.lots import services as lots
 
-from .ending import end_accepted, end_returned, scales_of
+from .accepting import end_accepted
+from .ending import end_returned, scales_of
 
 ENDED_WELL = (
     Deal.Status.ACCEPTED,

@@ -529,6 +529,29 @@ def agreed_share(
     return Agreed(middle, Basis.UMPIRE, losers)
 
 
+def apart(one: Assay, other: Assay, limits: Limits) -> list[str]:
+    """Return the materials of which two assays differ by more than may be split: only an umpire can tell.
+
+    >>> limits = Limits(splitting={"Ni": Decimal("0.005")})
+    >>> apart(Assay(Party.SELLER, {"Ni": Decimal("0.10")}), Assay(Party.BUYER, {"Ni": Decimal("0.09")}), limits)
+    ['Ni']
+    """
+    return sorted(
+        material
+        for material, limit in limits.splitting.items()
+        if material in one.shares
+        and material in other.shares
+        and abs(one.shares[material] - other.shares[material]) > limit
+    )
+
+
+def counts_assays(offer: Offer, dry_kg: Decimal, limits: Limits) -> bool:
+    """Tell whether laboratories decide what a lot contains, or the tables do."""
+    return (
+        isinstance(offer, Formula) and offer.assay is AssayBy.LAB and dry_kg >= limits.assay_min_kg
+    )
+
+
 def _agreed_shares(
     offer: Formula,
     kg: Decimal,
@@ -536,8 +559,9 @@ def _agreed_shares(
     assays: Sequence[Assay],
     limits: Limits,
 ) -> dict[str, Agreed]:
-    counts = offer.assay is AssayBy.LAB and kg >= limits.assay_min_kg
-    shares = {assay.by: assay.shares for assay in assays} if counts else {}
+    shares = (
+        {assay.by: assay.shares for assay in assays} if counts_assays(offer, kg, limits) else {}
+    )
     found: dict[str, Agreed] = {}
     open_ones = []
     for material in offer.payables:

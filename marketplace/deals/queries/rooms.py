@@ -7,10 +7,17 @@ from decimal import Decimal
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from marketplace.accounts.actors import Actor
+from marketplace.deals import rules
+from marketplace.deals.models import (
+    Assay,
+    Deal,
+    DealQuerySet,
+    Dispute,
+    Party,
+    Reckoning,
+    Weighing,
+)
 from marketplace.ledger.queries import held_for
-
-from . import rules
-from .models import Deal, DealQuerySet, Dispute, Weighing
 
 SELLER, BUYER, CARRIER, JUDGE = "seller", "buyer", "carrier", "judge"
 STEPS = 6
@@ -44,6 +51,7 @@ def mine_first(rows: DealQuerySet, actor: Actor) -> DealQuerySet:
     status = Deal.Status
     sells, buys = Q(seller_id=actor.organisation_id), Q(buyer_id=actor.organisation_id)
     disputed = Exists(Dispute.objects.filter(deal=OuterRef("pk"), ended_at=None))
+    sent = Exists(Assay.objects.filter(deal=OuterRef("pk"), sent_for_id=actor.organisation_id or 0))
     turn = (
         Q(sells, status=status.CONTRACT_PENDING, seller_signed_at=None)
         | Q(buys, status=status.CONTRACT_PENDING, buyer_signed_at=None)
@@ -59,6 +67,8 @@ def mine_first(rows: DealQuerySet, actor: Actor) -> DealQuerySet:
         )
         | Q(sells, status__in=[status.CARRIER_BOOKED, status.ADJUSTED, status.REJECTED])
         | Q(disputed)
+        | Q(~sent, reckoning__status=Reckoning.Status.ASSAYS)
+        | Q(reckoning__status=Reckoning.Status.DIFFER)
     )
     return rows.annotate(waits=ExpressionWrapper(turn, output_field=BooleanField()))
 
@@ -126,7 +136,7 @@ def turn(
     """Return what happens next, and whether it is this side that has to do it.
 
     One of: sign, fund, offers, carrier, hand_over, take_over, weigh, accept, adjust, agree, return, report, proposal,
-    verdict, done, ended.
+    verdict, done, ended; of a deal by terms also assays, differ, umpire, quotes.
     """
     status = Deal.Status
     if dispute is not None:
@@ -137,6 +147,8 @@ def turn(
     if deal.status == status.CONTRACT_PENDING:
         signed = {SELLER: deal.seller_signed_at, BUYER: deal.buyer_signed_at}
         return "sign", side in signed and signed[side] is None
+    if deal.status in (status.ACCEPTED, status.PART_ACCEPTED):
+        return _reckoned_next(deal, side)
     if deal.status == status.INSPECTION:
         differs = difference(deal)
         if differs is None:
@@ -155,6 +167,20 @@ def turn(
     }
     code, who = whose.get(deal.status, ("ended", ""))
     return code, side == who
+
+
+def _reckoned_next(deal: Deal, side: str) -> tuple[str, bool]:
+    """Return what an accepted deal waits for until its price is worked out."""
+    status, waits_for = Reckoning.Status, deal.reckoning.status
+    if waits_for == status.ASSAYS:
+        party = {SELLER: Party.SELLER, BUYER: Party.BUYER}.get(side)
+        sent = {assay.party for assay in deal.assays.all()}
+        return "assays", party is not None and party not in sent
+    if waits_for == status.DIFFER:
+        return "differ", side in (SELLER, BUYER)
+    if waits_for == status.UMPIRE:
+        return "umpire", side == JUDGE
+    return "quotes", False
 
 
 def deadline(deal: Deal) -> datetime | None:

@@ -1,8 +1,10 @@
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.models import Licence, Organisation, User
@@ -16,13 +18,13 @@ if TYPE_CHECKING:
 
 class DealQuerySet(RowQuerySet["Deal"]):
     def visible_to(self, actor: "Actor") -> Self:
-        """The two parties, and whoever carries; verifiers see disputed deals; nobody else."""
+        """The two parties, and whoever carries; verifiers see what is disputed or wants an umpire; nobody else."""
         if actor.sees_everything:
             return self
         mine = Q(seller_id=actor.organisation_id) | Q(buyer_id=actor.organisation_id)
         mine |= Q(carrier_id=actor.organisation_id, carrier__isnull=False)
         if "VERIFIER" in actor.roles:
-            mine |= Q(disputes__isnull=False)
+            mine |= Q(disputes__isnull=False) | Q(reckoning__umpire_asked_at__isnull=False)
         return self.filter(mine).distinct() if actor.organisation_id else self.none()
 
     def with_contract(self, actor: "Actor") -> Self:
@@ -38,7 +40,14 @@ class DealQuerySet(RowQuerySet["Deal"]):
         late = Q(status=status.CONTRACT_PENDING, sign_by__lte=now)
         late |= Q(status=status.FUNDS_PENDING, pay_by__lte=now)
         late |= Q(
-            status__in=[status.INSPECTION, status.ADJUSTED, status.REJECTED], decide_by__lte=now
+            status__in=[
+                status.INSPECTION,
+                status.ADJUSTED,
+                status.REJECTED,
+                status.ACCEPTED,
+                status.PART_ACCEPTED,
+            ],
+            decide_by__lte=now,
         )
         disputed = Dispute.objects.filter(deal=models.OuterRef("pk"), ended_at=None)
         return self.filter(late).exclude(models.Exists(disputed))
@@ -113,7 +122,15 @@ class Deal(Staged):
     )
     currency = models.CharField(max_length=3)
     price = models.DecimalField(
-        max_digits=14, decimal_places=2, help_text="For the whole lot as declared."
+        max_digits=14,
+        decimal_places=2,
+        help_text="For the whole lot as declared; provisional, if bid by terms.",
+    )
+    price_cap = models.DecimalField(
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        help_text="Of a bid by terms: the most that may become due, and what is held. Null: the price.",
     )
     declared_kg = models.DecimalField(max_digits=10, decimal_places=3)
     tolerance_share = models.DecimalField(max_digits=4, decimal_places=3)
@@ -182,6 +199,10 @@ class Deal(Staged):
                 name="deal_numbers_make_sense",
             ),
             models.CheckConstraint(
+                condition=Q(price_cap=None) | Q(price_cap__gte=F("price")),
+                name="deal_cap_is_not_below_the_price",
+            ),
+            models.CheckConstraint(
                 condition=Q(seller_signed_at=None, seller_signed_by=None)
                 | Q(seller_signed_at__isnull=False, seller_signed_by__isnull=False),
                 name="deal_seller_signature_is_whole",
@@ -218,12 +239,15 @@ class Deal(Staged):
                 name="deal_adjusted_has_a_proposal",
             ),
             models.CheckConstraint(
-                condition=Q(paid_out__gte=0, paid_out__lte=F("price")),
+                condition=Q(paid_out__gte=0, paid_out__lte=Coalesce("price_cap", "price")),
                 name="deal_pays_out_what_is_held",
             ),
             models.CheckConstraint(
                 condition=Q(final_price=None)
-                | Q(final_price__gte=F("paid_out"), final_price__lte=F("price")),
+                | Q(
+                    final_price__gte=F("paid_out"),
+                    final_price__lte=Coalesce("price_cap", "price"),
+                ),
                 name="deal_final_price_is_within_the_price",
             ),
             models.CheckConstraint(
@@ -263,13 +287,31 @@ class Deal(Staged):
             ),
             models.Index(
                 fields=["decide_by"],
-                condition=Q(status__in=["INSPECTION", "ADJUSTED", "REJECTED"]),
+                condition=Q(
+                    status__in=[
+                        "INSPECTION",
+                        "ADJUSTED",
+                        "REJECTED",
+                        "ACCEPTED",
+                        "PART_ACCEPTED",
+                    ]
+                ),
                 name="deal_due_to_decide",
             ),
         ]
 
     def __str__(self) -> str:
         return f"Deal #{self.pk}"
+
+    @property
+    def to_hold(self) -> Decimal:
+        """What the buyer pays in: the most that may become due."""
+        return self.price if self.price_cap is None else self.price_cap
+
+    @property
+    def is_by_terms(self) -> bool:
+        """Whether the final price is worked out from the terms of the bid, once the goods are accepted."""
+        return self.price_cap is not None
 
 
 class WeighingQuerySet(RowQuerySet["Weighing"]):
