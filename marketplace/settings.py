@@ -264,6 +264,8 @@ SPECTACULAR_SETTINGS = {
         "DealReason": "marketplace.deals.models.Deal.ReasonCode",
         "DisputeStatus": "marketplace.deals.models.Dispute.Status",
         "WeighingStage": "marketplace.deals.models.Weighing.Stage",
+        "AssayParty": "marketplace.deals.models.Party",
+        "ReckoningStatus": "marketplace.deals.models.Reckoning.Status",
         "QuoteStatus": "marketplace.freight.models.FreightQuote.Status",
         "QuoteRoundStatus": "marketplace.freight.models.QuoteRound.Status",
         "ShipmentStatus": "marketplace.logistics.models.Shipment.Status",

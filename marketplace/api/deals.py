@@ -54,6 +54,7 @@ class DealOut(serializers.ModelSerializer[Deal]):
             "my_turn",
             "currency",
             "price",
+            "price_cap",
             "final_price",
             "paid_out",
             "held",

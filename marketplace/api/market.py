@@ -165,8 +165,8 @@ class BidIn(RequestIdIn):
             "Sealed auctions only. One of: {kind: PER_KG, price}; {kind: PER_KWH, price}; {kind: FORMULA, payables: "
             "{Ni: 0.75, ...} (shares of the quote, 0 to 1.2), charge_per_kg, floor_per_kg, pickup: BUYER or SELLER, "
             "quotes_of: WEIGHING_DAY, MONTH or NEXT_MONTH, assay: CONTAINED_BY_CHEMISTRY or LAB}. "
-            "Amounts in the auction's currency. The bid counts as what the terms typically pay at the seller's gate, and a "
-            "contract is for that figure; quotes_of and assay are kept with it for whoever settles by them."
+            "Amounts in the auction's currency. The bid counts as what the terms typically pay at the seller's gate. That "
+            "is the provisional price of the contract; the final one is worked out from the terms, see /deals/{id}/reckoning/."
         ),
     )
     currency = serializers.CharField(max_length=3)

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from . import (
     accounts,
+    assays,
     certificates,
     deals,
     evidence,
@@ -99,6 +100,11 @@ urlpatterns = [
     path("v1/deals/<int:pk>/return/", deals.ReturnReceipt.as_view()),
     path("v1/deals/<int:pk>/cancellation/", deals.Cancellation.as_view()),
     path("v1/deals/<int:pk>/disputes/", deals.Disputes.as_view()),
+    path("v1/deals/<int:pk>/assays/", assays.Assays.as_view()),
+    path("v1/deals/<int:pk>/assays/agreement/", assays.AssayAgreement.as_view()),
+    path("v1/deals/<int:pk>/umpire/", assays.Umpire.as_view()),
+    path("v1/deals/<int:pk>/reckoning/", assays.OneReckoning.as_view()),
+    path("v1/assays/<int:pk>/certificate/", assays.Certificate.as_view()),
     path("v1/disputes/<int:pk>/agreement/", deals.DisputeAgreement.as_view()),
     path("v1/disputes/<int:pk>/escalation/", deals.DisputeEscalation.as_view()),
     path("v1/disputes/<int:pk>/decision/", deals.DisputeDecision.as_view()),

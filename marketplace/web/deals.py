@@ -22,6 +22,7 @@ from marketplace.freight.models import FreightQuote, QuoteRound
 from marketplace.logistics import services as logistics
 from marketplace.logistics.models import Handover, Shipment, TransportDocument
 
+from .assays import AssayForm, assay_context, bound_form, send_bound
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
 
 DIGITS = 3
@@ -144,7 +145,8 @@ def deal(request: WebRequest, pk: int) -> HttpResponse:
 def _deal(request: WebRequest, pk: int) -> Deal:
     rows = Deal.objects.visible_to(request.actor).with_contract(request.actor)
     whole = rows.select_related(
-        "lot__chemistry", "seller", "buyer", "carrier", "licence", "cancel_asked_by"
+        *("lot__chemistry", "seller", "buyer", "carrier"),
+        *("licence", "cancel_asked_by", "reckoning"),
     ).prefetch_related(
         Prefetch(
             "weighings",
@@ -156,7 +158,14 @@ def _deal(request: WebRequest, pk: int) -> Deal:
     return get_object_or_404(whole, pk=pk)
 
 
-def _room(request: WebRequest, deal: Deal, *, status: int = 200, **bound: Any) -> HttpResponse:
+def _room(
+    request: WebRequest,
+    deal: Deal,
+    *,
+    status: int = 200,
+    assay_form: AssayForm | None = None,
+    **bound: Any,
+) -> HttpResponse:
     actor = request.actor
     side = queries.side_of(deal, actor)
     disputes = list(
@@ -184,7 +193,7 @@ def _room(request: WebRequest, deal: Deal, *, status: int = 200, **bound: Any) -
         "scales": queries.scales(deal),
         "difference": differs,
         "held": queries.held(deal),
-        "refunded": deal.price - deal.paid_out if deal.settled_at else Decimal(0),
+        "refunded": deal.to_hold - deal.paid_out if deal.settled_at else Decimal(0),
         "dispute": dispute,
         "disputes": disputes,
         "shipment": shipment,
@@ -212,6 +221,7 @@ def _room(request: WebRequest, deal: Deal, *, status: int = 200, **bound: Any) -
         ),
         "cancel_form": CancelForm(auto_id="cancel_%s"),
     }
+    context |= assay_context(request, deal, side, assay_form)
     return page(request, "web/deals/room.html", context | bound, status=status)
 
 
@@ -356,10 +366,29 @@ def weigh(request: WebRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @login_needed
+def assay(request: WebRequest, pk: int) -> HttpResponse:
+    """Send what a laboratory found; the verifier sends the umpire's."""
+    deal = _deal(request, pk)
+    if not deal.is_by_terms:
+        raise Http404
+    form = bound_form(request, deal)
+    if send_bound(request, deal, form):
+        messages.success(request, _("The assay is in."))
+        return go(request, "deal", pk)
+    return _room(request, deal, status=422, assay_form=form)
+
+
+@require_POST
+@login_needed
 def accept(request: WebRequest, pk: int) -> HttpResponse:
     with told(request):
-        services.accept(_deal(request, pk), actor=request.actor, now=timezone.now())
-        messages.success(request, _("Accepted. The seller has been paid."))
+        done = services.accept(_deal(request, pk), actor=request.actor, now=timezone.now())
+        messages.success(
+            request,
+            _("Accepted. The seller has been paid.")
+            if done.settled_at
+            else _("Accepted. Now the price is worked out."),
+        )
     return go(request, "deal", pk)
 
 
@@ -376,8 +405,15 @@ def adjust(request: WebRequest, pk: int) -> HttpResponse:
 @login_needed
 def agree(request: WebRequest, pk: int) -> HttpResponse:
     with told(request):
-        services.agree_adjustment(_deal(request, pk), actor=request.actor, now=timezone.now())
-        messages.success(request, _("Agreed. You have been paid."))
+        done = services.agree_adjustment(
+            _deal(request, pk), actor=request.actor, now=timezone.now()
+        )
+        messages.success(
+            request,
+            _("Agreed. You have been paid.")
+            if done.settled_at
+            else _("Agreed. Now the price is worked out."),
+        )
     return go(request, "deal", pk)
 
 
@@ -388,7 +424,7 @@ def part(request: WebRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         with refusals(form):
             services.part_accept(deal, actor=request.actor, now=timezone.now(), **form.cleaned_data)
-            messages.success(request, _("A part is accepted and paid. The rest goes back."))
+            messages.success(request, _("A part is accepted. The rest goes back."))
             return go(request, "deal", pk)
     return _room(request, deal, status=422, part_form=form)
 

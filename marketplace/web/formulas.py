@@ -17,7 +17,7 @@ from marketplace.core.clock import database_clock
 from marketplace.core.errors import Refused
 from marketplace.market import services
 from marketplace.market.models import Auction
-from marketplace.pricing.rules.formulas import HIGHEST_PAYABLE, Pickup, plain
+from marketplace.pricing.rules.formulas import HIGHEST_PAYABLE, AssayBy, Pickup, QuotesOf, plain
 from marketplace.reference.models import Material
 
 from .http import WebRequest, go, login_needed, page
@@ -101,6 +101,29 @@ class FormulaForm(TermsForm):
         widget=forms.RadioSelect,
     )
 
+    quotes_of = forms.ChoiceField(
+        label=lazy("Which quotes count in the end"),
+        choices=[
+            (QuotesOf.WEIGHING_DAY.value, lazy("Of the day on which the goods are weighed")),
+            (QuotesOf.MONTH.value, lazy("The average of that month")),
+            (QuotesOf.NEXT_MONTH.value, lazy("The average of the month after")),
+        ],
+        initial=QuotesOf.WEIGHING_DAY.value,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    assay = forms.ChoiceField(
+        label=lazy("Who says what is inside"),
+        help_text=lazy("Laboratories count for lots of a tonne or more; below that our tables do."),
+        choices=[
+            (AssayBy.CHEMISTRY.value, lazy("The tables, by the kind of battery")),
+            (AssayBy.LAB.value, lazy("A laboratory of each side")),
+        ],
+        initial=AssayBy.CHEMISTRY.value,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
     def __init__(self, *args: Any, materials: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.materials = materials
@@ -133,6 +156,8 @@ class FormulaForm(TermsForm):
             "charge_per_kg": said["charge_per_kg"] or Decimal(0),
             "floor_per_kg": said["floor_per_kg"] or Decimal(0),
             "pickup": said["pickup"],
+            "quotes_of": said["quotes_of"] or QuotesOf.WEIGHING_DAY.value,
+            "assay": said["assay"] or AssayBy.CHEMISTRY.value,
         }
 
 
@@ -170,6 +195,7 @@ def formula(request: WebRequest, pk: int) -> HttpResponse:
         "kinds": KINDS.items(),
         "sign": sign_of(found.currency),
         "compared": compared,
+        "cap": compared and compared.price_cap,
         "hidden": _carried(request, form, compared) if compared else [],
         "words": words_of(plain(compared.offer), found.currency) if compared else [],
     }

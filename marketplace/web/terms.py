@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from marketplace.pricing.rules.formulas import Pickup
+from marketplace.pricing.rules.formulas import AssayBy, Pickup, QuotesOf
 from marketplace.reference.models import Material
 
 from .templatetags.house import money_text, percent
@@ -41,4 +41,15 @@ def words_of(terms: dict[str, Any], currency: str) -> list[str]:
         )
     if terms["pickup"] == Pickup.SELLER:
         said.append(_("The way to the plant is taken off."))
+    said.append(
+        {
+            QuotesOf.WEIGHING_DAY: _("The quotes of the day on which the goods are weighed."),
+            QuotesOf.MONTH: _("The average quotes of the month in which the goods are weighed."),
+            QuotesOf.NEXT_MONTH: _("The average quotes of the month after the weighing."),
+        }[QuotesOf(terms.get("quotes_of", QuotesOf.WEIGHING_DAY))]
+    )
+    if terms.get("assay") == AssayBy.LAB:
+        said.append(_("A laboratory of each side says what is inside."))
+    else:
+        said.append(_("Our tables say what is inside, by the kind of battery."))
     return said

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from . import (
     accounts,
+    assays,
     certificates,
     deals,
     evidence,
@@ -141,6 +142,10 @@ urlpatterns = [
     path("disputes/<int:pk>/agree/", deals.dispute_agree, name="dispute-agree"),
     path("disputes/<int:pk>/escalate/", deals.dispute_escalate, name="dispute-escalate"),
     path("disputes/<int:pk>/decide/", deals.dispute_decide, name="dispute-decide"),
+    path("deals/<int:pk>/assay/", deals.assay, name="deal-assay"),
+    path("deals/<int:pk>/assay/agree/", assays.agree, name="deal-assay-agree"),
+    path("deals/<int:pk>/umpire/", assays.umpire, name="deal-umpire"),
+    path("assays/<int:pk>/certificate/", assays.certificate, name="assay-certificate"),
     path("weighings/<int:pk>/photo/", deals.weighing_photo, name="weighing-photo"),
     path("quotes/<int:pk>/choose/", deals.choose, name="quote-choose"),
     path("quotes/<int:pk>/answer/", freight.quote_answer, name="quote-answer"),

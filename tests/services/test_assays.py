@@ -19,6 +19,7 @@ from marketplace.journal.models import Entry
 from marketplace.journal.services import drain
 from marketplace.ledger.models import Movement
 from marketplace.notifications.models import Notice
+from marketplace.pricing.rules import formulas
 from tests.cast_assays import *  # noqa: F403
 from tests.cast_assays import FORMULA, FOUND, HEAVY, quoted
 from tests.cast_deals import *  # noqa: F403
@@ -261,10 +262,10 @@ def test_an_umpire_decides_and_whoever_lay_further_off_pays_it(
     with refused("nothing_to_agree"):
         deals.agree_assay(deal, actor=collector, now=clock())
 
-    send(deal, verifier, Ni="0.137")
+    send(deal, verifier, Ni="0.135")
 
     deal.refresh_from_db()
-    assert (deal.status, deal.final_price) == ("SETTLED", by_hand(deal, ni="0.137", co="0.045"))
+    assert (deal.status, deal.final_price) == ("SETTLED", by_hand(deal, ni="0.135", co="0.045"))
     statement = deal.reckoning.statement
     assert statement["agreed"]["Ni"]["losers"] == ["BUYER"]
     assert statement["umpire_fees_usd"] == {"BUYER": "500.00"}
@@ -584,3 +585,14 @@ def test_the_database_holds_at_least_the_price_and_pays_at_most_what_is_held(by_
     ):
         with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
             Deal.objects.filter(pk=deal.pk).update(**change)
+
+
+def test_the_example_by_hand_in_the_docs_is_what_the_rule_pays():
+    found = formulas.settle(
+        formulas.Formula({"Ni": Decimal("0.8")}, charge_per_kg=Decimal("0.3")),
+        kg=Decimal(1500),
+        currency="USD",
+        quotes={"Ni": Decimal(18)},
+        contained={"Ni": Decimal("0.132")},
+    )
+    assert found.amount == Decimal("2401.20")

@@ -11,13 +11,14 @@ from django.db import connection
 from marketplace.accounts.models import LicenceDraw
 from marketplace.core.errors import Refused
 from marketplace.deals import services as deals
-from marketplace.deals.models import Deal, Dispute, Weighing
+from marketplace.deals.models import Assay, Deal, Dispute, Weighing
 from marketplace.freight import services as freight
 from marketplace.freight.models import FreightQuote, QuoteRound
 from marketplace.journal.models import Entry
 from marketplace.ledger.models import Movement
 from marketplace.logistics import services as logistics
 from marketplace.logistics.models import Handover, HandoverCode, Shipment
+from tests.cast_assays import *  # noqa: F403
 from tests.cast_deals import *  # noqa: F403
 from tests.cast_deals import PRICE, money
 
@@ -306,3 +307,39 @@ def test_two_weighings_at_once_leave_one(deal, bring, recycler, clock):
     )
     assert len(refusals(found)) == 3
     assert Weighing.objects.filter(stage="DELIVERY").count() == 1
+
+
+def test_both_assays_and_the_deadline_at_once_pay_once(arrived, send, collector, recycler, clock):
+    deal = arrived()
+    late = deal.decide_by
+    at_once(
+        lambda: send(deal, collector),
+        lambda: send(deal, collector),
+        lambda: send(deal, recycler),
+        lambda: send(deal, recycler),
+        lambda: deals.expire_overdue(now=late),
+        lambda: deals.expire_overdue(now=late),
+    )
+    deal.refresh_from_db()
+    assert deal.status == "SETTLED"
+    assert Assay.objects.count() <= 2
+    assert Entry.objects.filter(name="deals.PriceReckoned").count() == 1
+    assert Movement.objects.filter(key=f"deal:{deal.pk}:settle").count() == 1
+    assert money(recycler, "HELD") == 0
+
+
+def test_agreeing_and_asking_an_umpire_at_once_have_one_outcome(
+    arrived, send, collector, recycler, clock
+):
+    deal = arrived()
+    send(deal, collector, Ni="0.12")
+    send(deal, recycler, Ni="0.10")
+    at_once(
+        *[lambda: deals.agree_assay(deal, actor=collector, now=clock()) for _ in range(3)],
+        *[lambda: deals.ask_umpire(deal, actor=recycler, now=clock()) for _ in range(3)],
+    )
+    deal.refresh_from_db()
+    asked = Entry.objects.filter(name="deals.UmpireAsked").count()
+    agreed = Entry.objects.filter(name="deals.AssayAgreed").count()
+    assert asked + agreed == 1
+    assert deal.status == ("SETTLED" if agreed else "ACCEPTED")

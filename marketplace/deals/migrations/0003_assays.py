@@ -7,183 +7,449 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('deals', '0002_weighings_are_for_ever'),
-        ('lots', '0002_evidence'),
-        ('market', '0002_terms'),
+        ("accounts", "0001_initial"),
+        ("deals", "0002_weighings_are_for_ever"),
+        ("lots", "0002_evidence"),
+        ("market", "0002_terms"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Assay',
+            name="Assay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('party', models.CharField(choices=[('SELLER', 'Seller'), ('BUYER', 'Buyer'), ('UMPIRE', 'Umpire')], max_length=10)),
-                ('laboratory', models.CharField(max_length=120)),
-                ('sample', models.CharField(help_text='Number of the seal, or of the sample.', max_length=60)),
-                ('assayed_on', models.DateField()),
-                ('certificate', models.FileField(upload_to='assays/')),
-                ('certificate_sha256', models.CharField(help_text='Of the file as it was sent.', max_length=64)),
-                ('sent_at', models.DateTimeField()),
-                ('request_id', models.UUIDField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "party",
+                    models.CharField(
+                        choices=[("SELLER", "Seller"), ("BUYER", "Buyer"), ("UMPIRE", "Umpire")],
+                        max_length=10,
+                    ),
+                ),
+                ("laboratory", models.CharField(max_length=120)),
+                (
+                    "sample",
+                    models.CharField(
+                        help_text="Number of the seal, or of the sample.", max_length=60
+                    ),
+                ),
+                ("assayed_on", models.DateField()),
+                ("certificate", models.FileField(upload_to="assays/")),
+                (
+                    "certificate_sha256",
+                    models.CharField(help_text="Of the file as it was sent.", max_length=64),
+                ),
+                ("sent_at", models.DateTimeField()),
+                ("request_id", models.UUIDField()),
             ],
         ),
         migrations.CreateModel(
-            name='AssayResult',
+            name="AssayResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('material', models.CharField(choices=[('Li', 'Lithium'), ('Ni', 'Nickel'), ('Co', 'Cobalt'), ('Mn', 'Manganese'), ('Cu', 'Copper'), ('Al', 'Aluminium'), ('Fe', 'Iron'), ('Pb', 'Lead'), ('Cd', 'Cadmium'), ('Zn', 'Zinc'), ('Sn', 'Tin'), ('Ti', 'Titanium'), ('Na', 'Sodium'), ('P', 'Phosphorus'), ('REE', 'Rare earths'), ('C', 'Graphite'), ('H2SO4', 'Acid'), ('Li2CO3', 'Lithium carbonate')], max_length=8)),
-                ('share', models.DecimalField(decimal_places=6, max_digits=7)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "material",
+                    models.CharField(
+                        choices=[
+                            ("Li", "Lithium"),
+                            ("Ni", "Nickel"),
+                            ("Co", "Cobalt"),
+                            ("Mn", "Manganese"),
+                            ("Cu", "Copper"),
+                            ("Al", "Aluminium"),
+                            ("Fe", "Iron"),
+                            ("Pb", "Lead"),
+                            ("Cd", "Cadmium"),
+                            ("Zn", "Zinc"),
+                            ("Sn", "Tin"),
+                            ("Ti", "Titanium"),
+                            ("Na", "Sodium"),
+                            ("P", "Phosphorus"),
+                            ("REE", "Rare earths"),
+                            ("C", "Graphite"),
+                            ("H2SO4", "Acid"),
+                            ("Li2CO3", "Lithium carbonate"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("share", models.DecimalField(decimal_places=6, max_digits=7)),
             ],
             options={
-                'ordering': ['material'],
+                "ordering": ["material"],
             },
         ),
         migrations.CreateModel(
-            name='Reckoning',
+            name="Reckoning",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('ASSAYS', 'Waiting for the assays'), ('DIFFER', 'The assays differ'), ('UMPIRE', 'With an umpire'), ('QUOTES', 'Waiting for the quotes'), ('DONE', 'Worked out')], default='ASSAYS', max_length=10)),
-                ('weighed_on', models.DateField(help_text="The day whose quotes, or whose month's, count.")),
-                ('agreed_to', models.CharField(blank=True, choices=[('SELLER', 'Seller'), ('BUYER', 'Buyer'), ('UMPIRE', 'Umpire')], help_text='Whose assay counts alone, because the other side agreed to it.', max_length=10)),
-                ('agreed_at', models.DateTimeField(null=True)),
-                ('umpire_asked_at', models.DateTimeField(null=True)),
-                ('is_split_by_time', models.BooleanField(default=False, help_text='Nobody agreed or no umpire spoke in time: the middle counts.')),
-                ('statement', models.JSONField(help_text='What the price was worked out from.', null=True)),
-                ('opened_at', models.DateTimeField()),
-                ('done_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("ASSAYS", "Waiting for the assays"),
+                            ("DIFFER", "The assays differ"),
+                            ("UMPIRE", "With an umpire"),
+                            ("QUOTES", "Waiting for the quotes"),
+                            ("DONE", "Worked out"),
+                        ],
+                        default="ASSAYS",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "weighed_on",
+                    models.DateField(help_text="The day whose quotes, or whose month's, count."),
+                ),
+                (
+                    "agreed_to",
+                    models.CharField(
+                        blank=True,
+                        choices=[("SELLER", "Seller"), ("BUYER", "Buyer"), ("UMPIRE", "Umpire")],
+                        help_text="Whose assay counts alone, because the other side agreed to it.",
+                        max_length=10,
+                    ),
+                ),
+                ("agreed_at", models.DateTimeField(null=True)),
+                ("umpire_asked_at", models.DateTimeField(null=True)),
+                (
+                    "is_split_by_time",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Nobody agreed or no umpire spoke in time: the middle counts.",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.JSONField(help_text="What the price was worked out from.", null=True),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='deal',
-            name='deal_pays_out_what_is_held',
+            model_name="deal",
+            name="deal_pays_out_what_is_held",
         ),
         migrations.RemoveConstraint(
-            model_name='deal',
-            name='deal_final_price_is_within_the_price',
+            model_name="deal",
+            name="deal_final_price_is_within_the_price",
         ),
         migrations.RemoveIndex(
-            model_name='deal',
-            name='deal_due_to_decide',
+            model_name="deal",
+            name="deal_due_to_decide",
         ),
         migrations.AddField(
-            model_name='deal',
-            name='price_cap',
-            field=models.DecimalField(decimal_places=2, help_text='Of a bid by terms: the most that may become due, and what is held. Null: the price.', max_digits=14, null=True),
+            model_name="deal",
+            name="price_cap",
+            field=models.DecimalField(
+                decimal_places=2,
+                help_text="Of a bid by terms: the most that may become due, and what is held. Null: the price.",
+                max_digits=14,
+                null=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='deal',
-            name='price',
-            field=models.DecimalField(decimal_places=2, help_text='For the whole lot as declared; provisional, if bid by terms.', max_digits=14),
+            model_name="deal",
+            name="price",
+            field=models.DecimalField(
+                decimal_places=2,
+                help_text="For the whole lot as declared; provisional, if bid by terms.",
+                max_digits=14,
+            ),
         ),
         migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('status__in', ['INSPECTION', 'ADJUSTED', 'REJECTED', 'ACCEPTED', 'PART_ACCEPTED'])), fields=['decide_by'], name='deal_due_to_decide'),
+            model_name="deal",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        ["INSPECTION", "ADJUSTED", "REJECTED", "ACCEPTED", "PART_ACCEPTED"],
+                    )
+                ),
+                fields=["decide_by"],
+                name="deal_due_to_decide",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('price_cap', None), ('price_cap__gte', models.F('price')), _connector='OR'), name='deal_cap_is_not_below_the_price'),
+            model_name="deal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("price_cap", None), ("price_cap__gte", models.F("price")), _connector="OR"
+                ),
+                name="deal_cap_is_not_below_the_price",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('paid_out__gte', 0), ('paid_out__lte', django.db.models.functions.comparison.Coalesce('price_cap', 'price'))), name='deal_pays_out_what_is_held'),
+            model_name="deal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("paid_out__gte", 0),
+                    (
+                        "paid_out__lte",
+                        django.db.models.functions.comparison.Coalesce("price_cap", "price"),
+                    ),
+                ),
+                name="deal_pays_out_what_is_held",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('final_price', None), models.Q(('final_price__gte', models.F('paid_out')), ('final_price__lte', django.db.models.functions.comparison.Coalesce('price_cap', 'price'))), _connector='OR'), name='deal_final_price_is_within_the_price'),
+            model_name="deal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("final_price", None),
+                    models.Q(
+                        ("final_price__gte", models.F("paid_out")),
+                        (
+                            "final_price__lte",
+                            django.db.models.functions.comparison.Coalesce("price_cap", "price"),
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="deal_final_price_is_within_the_price",
+            ),
         ),
         migrations.AddField(
-            model_name='assay',
-            name='deal',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assays', to='deals.deal'),
+            model_name="assay",
+            name="deal",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="assays", to="deals.deal"
+            ),
         ),
         migrations.AddField(
-            model_name='assay',
-            name='sent_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="assay",
+            name="sent_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='assay',
-            name='sent_for',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation'),
+            model_name="assay",
+            name="sent_for",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="accounts.organisation",
+            ),
         ),
         migrations.AddField(
-            model_name='assayresult',
-            name='assay',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='results', to='deals.assay'),
+            model_name="assayresult",
+            name="assay",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="results",
+                to="deals.assay",
+            ),
         ),
         migrations.AddField(
-            model_name='reckoning',
-            name='agreed_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="reckoning",
+            name="agreed_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='reckoning',
-            name='deal',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='reckoning', to='deals.deal'),
+            model_name="reckoning",
+            name="deal",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reckoning",
+                to="deals.deal",
+            ),
         ),
         migrations.AddField(
-            model_name='reckoning',
-            name='umpire_asked_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation'),
+            model_name="reckoning",
+            name="umpire_asked_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="accounts.organisation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assay',
-            constraint=models.CheckConstraint(condition=models.Q(('party__in', ['SELLER', 'BUYER', 'UMPIRE'])), name='assay_party_known'),
+            model_name="assay",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("party__in", ["SELLER", "BUYER", "UMPIRE"])),
+                name="assay_party_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assay',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('laboratory', ''), _negated=True), models.Q(('sample', ''), _negated=True)), name='assay_names_laboratory_and_sample'),
+            model_name="assay",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("laboratory", ""), _negated=True),
+                    models.Q(("sample", ""), _negated=True),
+                ),
+                name="assay_names_laboratory_and_sample",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assay',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('certificate', ''), _negated=True), ('certificate_sha256__regex', '^[0-9a-f]{64}$')), name='assay_certificate_has_a_fingerprint'),
+            model_name="assay",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("certificate", ""), _negated=True),
+                    ("certificate_sha256__regex", "^[0-9a-f]{64}$"),
+                ),
+                name="assay_certificate_has_a_fingerprint",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assay',
-            constraint=models.UniqueConstraint(fields=('deal', 'party'), name='assayed_once_a_party'),
+            model_name="assay",
+            constraint=models.UniqueConstraint(
+                fields=("deal", "party"), name="assayed_once_a_party"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assay',
-            constraint=models.UniqueConstraint(fields=('sent_for', 'request_id'), name='assay_request_counts_once'),
+            model_name="assay",
+            constraint=models.UniqueConstraint(
+                fields=("sent_for", "request_id"), name="assay_request_counts_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assayresult',
-            constraint=models.CheckConstraint(condition=models.Q(('material__in', ['Li', 'Ni', 'Co', 'Mn', 'Cu', 'Al', 'Fe', 'Pb', 'Cd', 'Zn', 'Sn', 'Ti', 'Na', 'P', 'REE', 'C', 'H2SO4', 'Li2CO3'])), name='assay_result_material_known'),
+            model_name="assayresult",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "material__in",
+                        [
+                            "Li",
+                            "Ni",
+                            "Co",
+                            "Mn",
+                            "Cu",
+                            "Al",
+                            "Fe",
+                            "Pb",
+                            "Cd",
+                            "Zn",
+                            "Sn",
+                            "Ti",
+                            "Na",
+                            "P",
+                            "REE",
+                            "C",
+                            "H2SO4",
+                            "Li2CO3",
+                        ],
+                    )
+                ),
+                name="assay_result_material_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assayresult',
-            constraint=models.CheckConstraint(condition=models.Q(('share__gte', 0), ('share__lte', 1)), name='assay_result_is_a_share'),
+            model_name="assayresult",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("share__gte", 0), ("share__lte", 1)),
+                name="assay_result_is_a_share",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assayresult',
-            constraint=models.UniqueConstraint(fields=('assay', 'material'), name='assay_finds_each_once'),
+            model_name="assayresult",
+            constraint=models.UniqueConstraint(
+                fields=("assay", "material"), name="assay_finds_each_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reckoning',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['ASSAYS', 'DIFFER', 'UMPIRE', 'QUOTES', 'DONE'])), name='reckoning_status_known'),
+            model_name="reckoning",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["ASSAYS", "DIFFER", "UMPIRE", "QUOTES", "DONE"])
+                ),
+                name="reckoning_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reckoning',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('done_at__isnull', False), ('statement__isnull', False), ('status', 'DONE')), models.Q(models.Q(('status', 'DONE'), _negated=True), ('done_at', None), ('statement__isnull', True)), _connector='OR'), name='reckoning_has_a_statement_once_done'),
+            model_name="reckoning",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("done_at__isnull", False), ("statement__isnull", False), ("status", "DONE")
+                    ),
+                    models.Q(
+                        models.Q(("status", "DONE"), _negated=True),
+                        ("done_at", None),
+                        ("statement__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="reckoning_has_a_statement_once_done",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reckoning',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('agreed_at', None), ('agreed_by', None), ('agreed_to', '')), models.Q(('agreed_at__isnull', False), ('agreed_by__isnull', False), ('agreed_to__in', ['SELLER', 'BUYER'])), _connector='OR'), name='reckoning_agreement_is_whole'),
+            model_name="reckoning",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("agreed_at", None), ("agreed_by", None), ("agreed_to", "")),
+                    models.Q(
+                        ("agreed_at__isnull", False),
+                        ("agreed_by__isnull", False),
+                        ("agreed_to__in", ["SELLER", "BUYER"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="reckoning_agreement_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reckoning',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('umpire_asked_at', None), ('umpire_asked_by', None)), models.Q(('agreed_to', ''), ('umpire_asked_at__isnull', False), ('umpire_asked_by__isnull', False)), _connector='OR'), name='reckoning_agrees_or_asks_an_umpire'),
+            model_name="reckoning",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("umpire_asked_at", None), ("umpire_asked_by", None)),
+                    models.Q(
+                        ("agreed_to", ""),
+                        ("umpire_asked_at__isnull", False),
+                        ("umpire_asked_by__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="reckoning_agrees_or_asks_an_umpire",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reckoning',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'UMPIRE'), _negated=True), ('umpire_asked_at__isnull', False), _connector='OR'), name='reckoning_with_an_umpire_was_asked_for'),
+            model_name="reckoning",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "UMPIRE"), _negated=True),
+                    ("umpire_asked_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="reckoning_with_an_umpire_was_asked_for",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reckoning',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['ASSAYS', 'DIFFER']), _negated=True), models.Q(('agreed_to', ''), ('is_split_by_time', False), ('umpire_asked_at', None)), _connector='OR'), name='reckoning_decides_nothing_while_it_waits'),
+            model_name="reckoning",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["ASSAYS", "DIFFER"]), _negated=True),
+                    models.Q(
+                        ("agreed_to", ""), ("is_split_by_time", False), ("umpire_asked_at", None)
+                    ),
+                    _connector="OR",
+                ),
+                name="reckoning_decides_nothing_while_it_waits",
+            ),
         ),
     ]

@@ -169,13 +169,17 @@ def turn(
     return code, side == who
 
 
+def assays_sent(deal: Deal) -> set[str]:
+    """Return who has sent an assay: that is no secret, what it says is."""
+    return {assay.party for assay in deal.assays.all()}
+
+
 def _reckoned_next(deal: Deal, side: str) -> tuple[str, bool]:
     """Return what an accepted deal waits for until its price is worked out."""
     status, waits_for = Reckoning.Status, deal.reckoning.status
     if waits_for == status.ASSAYS:
         party = {SELLER: Party.SELLER, BUYER: Party.BUYER}.get(side)
-        sent = {assay.party for assay in deal.assays.all()}
-        return "assays", party is not None and party not in sent
+        return "assays", party is not None and party not in assays_sent(deal)
     if waits_for == status.DIFFER:
         return "differ", side in (SELLER, BUYER)
     if waits_for == status.UMPIRE:

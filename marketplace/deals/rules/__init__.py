@@ -5,7 +5,6 @@ from .reckoning import (
     Days,
     contract_of,
     final_settlement,
-    price_cap,
     statement,
     written,
 )
@@ -43,7 +42,6 @@ __all__ = [
     "is_within",
     "mass_to_propose",
     "price_at_the_scale",
-    "price_cap",
     "proposal",
     "statement",
     "undisputed_price",

@@ -88,18 +88,6 @@ class Contract:
         return period_of(named, weighed_on)
 
 
-def price_cap(
-    figures: Mapping[str, Any], *, share_most: Decimal, currency: str, price: Decimal
-) -> Decimal:
-    """Return what is held for a bid by terms: its high figure, but not more than so many times what it typically pays.
-
-    >>> price_cap({"high": "170"}, share_most=Decimal("1.5"), currency="USD", price=Decimal(100))
-    Decimal('150.00')
-    """
-    most = min(Decimal(figures["high"]), price * share_most)
-    return max(price, payable(most, currency))
-
-
 def written(
     terms: Mapping[str, Any],
     figures: Mapping[str, Any],

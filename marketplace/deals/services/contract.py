@@ -30,6 +30,7 @@ from marketplace.lots import services as lots
 from marketplace.lots.models import Lot
 from marketplace.market import services as market
 from marketplace.market.models import Award
+from marketplace.pricing.rules.formulas import most_due
 from marketplace.reference.models import LicenceType
 from marketplace.reference.queries import parameters
 
@@ -146,11 +147,11 @@ def _terms_of(
     bid = award.bid
     if bid.terms is None or bid.figures is None or award.price != bid.maximum:
         return None
-    cap = rules.price_cap(
-        bid.figures,
+    cap = most_due(
+        Decimal(bid.figures["high"]),
+        award.price,
         share_most=numbers["FORMULA_HOLD_SHARE"],
         currency=award.auction.currency,
-        price=award.price,
     )
     terms["by_terms"] = rules.written(bid.terms, bid.figures, cap=cap, numbers=numbers)
     return cap

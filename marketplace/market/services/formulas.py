@@ -1,4 +1,7 @@
-"""Bids as formulas in sealed auctions: made comparable when they are placed, and frozen with the quotes of that day."""
+"""Bids as formulas in sealed auctions: made comparable when they are placed, by the quotes of that day.
+
+What is paid in the end a deal works out from the terms, by weight, quotes and assays.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from marketplace.pricing import queries as pricing
 from marketplace.pricing import rules as valuation
 from marketplace.pricing.rules import formulas
 from marketplace.pricing.rules.formulas import Fault
-from marketplace.reference.queries import RateMissing, rate_per_usd
+from marketplace.reference.queries import RateMissing, parameter, rate_per_usd
 
 from .bidding import BidRefused, Formula, place_bid
 
@@ -65,10 +68,11 @@ class TermsRefused(BidRefused):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """An offer with what it is worth at the seller's gate, in the auction's currency."""
+    """An offer with what it is worth at the seller's gate, in the auction's currency, and the most that it may cost."""
 
     offer: formulas.Offer
     net: formulas.Net
+    price_cap: Decimal
     figures: dict[str, Any]
 
 
@@ -190,7 +194,13 @@ def _compared(auction: Auction, offer: formulas.Offer, on: date) -> Compared:
             code="pays_nothing",
             field="terms",
         )
-    return Compared(offer, net, _figures(auction, inputs, net, per_usd, on))
+    price_cap = formulas.most_due(
+        net.high,
+        net.typical,
+        share_most=parameter("FORMULA_HOLD_SHARE", on),
+        currency=auction.currency,
+    )
+    return Compared(offer, net, price_cap, _figures(auction, inputs, net, per_usd, on))
 
 
 def _figures(

@@ -529,6 +529,17 @@ def agreed_share(
     return Agreed(middle, Basis.UMPIRE, losers)
 
 
+def most_due(high: Decimal, typical: Decimal, *, share_most: Decimal, currency: str) -> Decimal:
+    """Return what is held for an offer: its high figure, but at most so many times what it typically pays.
+
+    :param share_most: reference parameter FORMULA_HOLD_SHARE
+
+    >>> most_due(Decimal(170), Decimal(100), share_most=Decimal("1.5"), currency="USD")
+    Decimal('150.00')
+    """
+    return max(typical, payable(min(high, typical * share_most), currency))
+
+
 def apart(one: Assay, other: Assay, limits: Limits) -> list[str]:
     """Return the materials of which two assays differ by more than may be split: only an umpire can tell.
 
