@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 from .packages import Bid, Lot, Sale, Win, offered, set_aside, share_of
 from .programmes import Answer, Programme, rows_of, solve
 
-CP_SAT_BIDS = 500  # above, HiGHS proves more: OPTIMISATION.md, 5c
+CP_SAT_BIDS = 600  # above, HiGHS proves more: OPTIMISATION.md, 5c
 
 Row = tuple[int | None, int | None, list[tuple[int, int]]]
 
