@@ -138,6 +138,8 @@ CACHES = {  # rate limits of log-in: they must hold while Redis is away
 }
 MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT", VAR_DIR / "media"))
 KEYS_DIR = Path(os.environ.get("KEYS_DIR", VAR_DIR / "keys"))
+SEAL_DIRS = [Path(each) for each in _words("SEAL_DIRS", "")]  # none: five under VAR_DIR
+SEAL_NEEDED = int(os.environ.get("SEAL_NEEDED", "3"))  # so many of their holders open sealed bids
 FONTS_DIR = BASE_DIR / "marketplace" / "certificates" / "fonts"  # for every PDF
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20

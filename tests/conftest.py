@@ -72,6 +72,7 @@ def quiet_house(settings, tmp_path):
     """Nothing leaves the test: no bell, no broker, no cache server, no text message; files in its own folder."""
     settings.JOB_BELL = False
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.SEAL_DIRS = [tmp_path / f"holder-{n}" for n in range(1, 6)]
     # it looks at every static file for every client; the stack's tests have it
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,8 +17,9 @@ from rest_framework.views import APIView
 from marketplace.accounts.capabilities import Capability
 from marketplace.core.clock import database_clock
 from marketplace.lots.models import Lot
-from marketplace.market import queries, services
-from marketplace.market.models import Auction, Award, Bid
+from marketplace.market import queries, rules, services
+from marketplace.market.models import Auction, Award, Bid, Seal
+from marketplace.market.rules.dutch import Stage
 
 from .http import ActorRequest, RequestIdIn
 
@@ -46,6 +47,17 @@ class AuctionIn(RequestIdIn):
     overtime_seconds = serializers.IntegerField(
         required=False, min_value=0, help_text="Left out: the house's usual."
     )
+    fall_steps = serializers.IntegerField(
+        required=False, min_value=1, max_value=99, help_text="Dutch only. Left out: many."
+    )
+
+
+class SealOut(serializers.ModelSerializer[Seal]):
+    """What sealed bids are closed with, and how many of its holders must come together to open them."""
+
+    class Meta:
+        model = Seal
+        fields = ["public_key", "needed", "parts", "opened_at"]
 
 
 class AuctionOut(serializers.ModelSerializer[Auction]):
@@ -57,6 +69,9 @@ class AuctionOut(serializers.ModelSerializer[Auction]):
     reserve = serializers.SerializerMethodField()
     reserve_is_met = serializers.SerializerMethodField()
     bid_count = serializers.SerializerMethodField()
+    price = serializers.SerializerMethodField()
+    dutch_stage = serializers.SerializerMethodField(help_text="Of an open Dutch auction.")
+    seal = serializers.SerializerMethodField(help_text="Of a sealed auction.")
 
     class Meta:
         model = Auction
@@ -84,6 +99,12 @@ class AuctionOut(serializers.ModelSerializer[Auction]):
             "i_lead",
             "closed_at",
             "decide_by",
+            "fall_steps",
+            "taken_at",
+            "opened_at",
+            "paused_at",
+            "dutch_stage",
+            "seal",
         ]
 
     @property
@@ -106,26 +127,40 @@ class AuctionOut(serializers.ModelSerializer[Auction]):
     def get_minimum_bid(self, auction: Auction) -> str | None:
         if auction.status != Auction.Status.OPEN:
             return None
-        if auction.mode == Auction.Mode.SEALED or self.get_i_lead(auction):
-            own = self._mine(auction)
-            return _text(auction.starting_price if own is None else own + auction.step)
-        return _text(
-            auction.starting_price if auction.price is None else auction.price + auction.step
-        )
+        now = self.context["now"]
+        return _text(queries.least_from(auction, self._me, self._mine(auction), now=now))
 
     @extend_schema_field({"type": ["string", "null"], "format": "decimal"})
     def get_reserve(self, auction: Auction) -> str | None:
-        return _text(auction.reserve) if auction.lot.seller_id == self._me else None
+        is_public = auction.mode == Auction.Mode.DUTCH  # where the price falls to is no secret
+        is_shown = is_public or auction.lot.seller_id == self._me
+        return _text(auction.reserve) if is_shown else None
 
     @extend_schema_field({"type": ["boolean", "null"]})
     def get_reserve_is_met(self, auction: Auction) -> bool | None:
-        if _is_hidden(auction):
+        if queries.is_hidden(auction):
             return None
-        return auction.price is not None and auction.price >= auction.reserve
+        if auction.price is None:
+            return False
+        return rules.is_good_enough(auction.mode, auction.price, auction.reserve)
 
     @extend_schema_field({"type": ["integer", "null"]})
     def get_bid_count(self, auction: Auction) -> int | None:
-        return None if _is_hidden(auction) else auction.bid_count
+        return None if queries.is_hidden(auction) else auction.bid_count
+
+    @extend_schema_field({"type": ["string", "null"], "format": "decimal"})
+    def get_price(self, auction: Auction) -> str | None:
+        return _text(queries.price_shown(auction, self.context["now"]))
+
+    @extend_schema_field({"type": "string", "enum": ["", *Stage]})
+    def get_dutch_stage(self, auction: Auction) -> str:
+        stage = queries.stage_of(auction, self.context["now"])
+        return stage.value if stage else ""
+
+    @extend_schema_field(SealOut(allow_null=True))
+    def get_seal(self, auction: Auction) -> dict[str, Any] | None:
+        seal = getattr(auction, "seal", None)
+        return SealOut(seal).data if seal else None
 
 
 class LineOut(serializers.Serializer[Any]):
@@ -181,7 +216,11 @@ class BidIn(RequestIdIn):
 
 
 class BidOut(serializers.ModelSerializer[Bid]):
-    """A bid as it was placed. It never changes, so that a repeated request gets the same answer."""
+    """A bid as it was placed. It never changes, so that a repeated request gets the same answer.
+
+    In its envelope, ``maximum``, ``terms`` and ``figures`` are null but for the one who has just placed it; afterwards
+    the commitment shows that nothing was exchanged.
+    """
 
     currency = serializers.CharField(source="auction.currency")
     terms = TermsField(allow_null=True, help_text="Null for a plain amount.")
@@ -204,6 +243,7 @@ class BidOut(serializers.ModelSerializer[Bid]):
             "request_id",
             "terms",
             "figures",
+            "commitment",
         ]
 
 
@@ -263,7 +303,7 @@ class Auctions(generics.ListAPIView[Auction]):
             rows = rows.filter(lot__country=asked["country"][:2])
         if asked.get("lot", "").isdecimal():
             rows = rows.filter(lot=int(asked["lot"][:18]))
-        return rows.select_related("lot")
+        return rows.select_related("lot", "seal")
 
     @extend_schema(parameters=FILTERS)
     def get(self, request: ActorRequest, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
@@ -380,23 +420,24 @@ class Awards(generics.ListAPIView[Award]):
 
 
 def _visible(request: ActorRequest, pk: int) -> Auction:
-    rows = Auction.objects.visible_to(request.actor).select_related("lot")
+    rows = Auction.objects.visible_to(request.actor).select_related("lot", "seal")
     return get_object_or_404(rows, pk=pk)
 
 
 def _context(request: ActorRequest, auctions: list[Auction]) -> dict[str, Any]:
     actor = request.actor
-    mine: dict[int, Decimal] = {}
+    mine: dict[int, Decimal | None] = {}
     if actor.may(Capability.BID_PLACE):
         bids = Bid.objects.visible_to(actor).filter(
             bidder_id=actor.organisation_id, auction__in=[row.pk for row in auctions]
         )
-        mine = dict(bids.order_by().values_list("auction_id").annotate(highest=Max("maximum")))
-    return {"actor": actor, "mine": mine}
-
-
-def _is_hidden(auction: Auction) -> bool:
-    return auction.mode == Auction.Mode.SEALED and auction.closed_at is None
+        reverse_ones = {row.pk for row in auctions if row.mode == Auction.Mode.REVERSE}
+        found = bids.order_by().values_list("auction_id")
+        mine = {
+            pk: least if pk in reverse_ones else most
+            for pk, most, least in found.annotate(most=Max("maximum"), least=Min("maximum"))
+        }
+    return {"actor": actor, "mine": mine, "now": timezone.now()}
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -49,6 +49,90 @@ class LotAwarded(Event):
 
 
 @dataclass(frozen=True)
+class PriceTaken(Event):
+    """In a Dutch auction somebody took the price. Sealed bids above it are next."""
+
+    auction_id: int
+    bid_id: int
+
+
+@dataclass(frozen=True)
+class LastWordBegins(Event):
+    """The sealed bids of a Dutch auction are opened. Who took the price may go above the best of them, once more."""
+
+    auction_id: int
+    taker_id: int
+
+
+@dataclass(frozen=True)
+class SealMade(Event):
+    """Bids of this auction go into envelopes. So many parts of its key open them."""
+
+    auction_id: int
+    needed: int
+    parts: int
+
+
+@dataclass(frozen=True)
+class SealTried(Event):
+    """Somebody or something tried to open an auction's envelopes.
+
+    ``outcome``: OPENED, SHARE_MISSING, KEY_WRONG, ENVELOPE_SPOILED, TOO_EARLY or NOT_ALLOWED.
+    """
+
+    auction_id: int
+    outcome: str
+    parts: int
+
+
+@dataclass(frozen=True)
+class OpeningWaits(Event):
+    """Bidding is over, and the envelopes cannot be opened: a part of the key is missing, or spoiled. First time only."""
+
+    auction_id: int
+
+
+@dataclass(frozen=True)
+class AuctionPaused(Event):
+    auction_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class AuctionResumed(Event):
+    """The clock runs again, and every moment to come is so much later."""
+
+    auction_id: int
+    later_seconds: int
+
+
+@dataclass(frozen=True)
+class QuestionAsked(Event):
+    auction_id: int
+    question_id: int
+
+
+@dataclass(frozen=True)
+class QuestionAnswered(Event):
+    auction_id: int
+    question_id: int
+
+
+@dataclass(frozen=True)
+class CaseOpened(Event):
+    """A screen found a pattern that people should look at. It proves nothing."""
+
+    case_id: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class CaseClosed(Event):
+    case_id: int
+    outcome: str
+
+
+@dataclass(frozen=True)
 class WinnerDefaulted(Event):
     auction_id: int
     award_id: int

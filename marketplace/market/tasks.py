@@ -38,11 +38,17 @@ def open_due(payload: dict[str, Any]) -> Finish:
 def close_due(payload: dict[str, Any]) -> Finish:
     """Every few seconds: queue the closing of every auction whose time is over.
 
-    One job each, so that one that fails holds up none of the others, and stands before the operator.
+    One job each, so that one that fails holds up none of the others, and stands before the operator. Where envelopes could not
+    be opened, it is tried again every few minutes.
     """
-    return lambda now: _queue(
-        "market.close", Auction.objects.due_to_close(now).values_list("pk", "closes_at"), now
-    )
+
+    def finish(now: datetime) -> None:
+        due = Auction.objects.due_to_close(now).values_list("pk", "closes_at")
+        waiting = Auction.objects.waiting_for_shares(now).values_list("pk", "seal__tried_at")
+        _queue("market.close", due, now)
+        _queue("market.close", waiting, now)
+
+    return finish
 
 
 def decisions_due(payload: dict[str, Any]) -> Finish:
@@ -96,6 +102,12 @@ def on_licence_lapsed(event: AboutLicence, at: datetime) -> None:
     """Whose licence lapses buys nothing more by standing order."""
     holder = Licence.objects.values_list("organisation_id", flat=True).get(pk=event.licence_id)
     services.pause_uncovered(holder, now=at)
+
+
+def screen(payload: dict[str, Any]) -> Finish:
+    """Every night: look for patterns of rings in the sales of the last half year, and open cases for people to look at."""
+    found = services.findings(now=datetime.fromisoformat(payload["slot"]))
+    return lambda now: _done(services.open_cases(found, now=now))
 
 
 def on_deal_funded(event: AboutDeal, at: datetime) -> None:

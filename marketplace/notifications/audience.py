@@ -20,7 +20,14 @@ from marketplace.logistics.models import Handover, Shipment
 from marketplace.lots import events as lots
 from marketplace.lots.models import Lot
 from marketplace.market import events as market
-from marketplace.market.models import Auction, Award, Bid, OrderFill, StandingOrder
+from marketplace.market.models import (
+    Auction,
+    Award,
+    Bid,
+    OrderFill,
+    Question,
+    StandingOrder,
+)
 from marketplace.pricing import events as pricing
 from marketplace.pricing.models import Valuation
 
@@ -87,8 +94,8 @@ def bid_placed(event: market.BidPlaced) -> Letters:
     bid = Bid.objects.select_related("auction__lot").get(pk=event.bid_id)
     auction, path = bid.auction, _at("lot", bid.auction.lot_id)
     facts = {"lot": auction.lot_id}
-    sealed = auction.mode == Auction.Mode.SEALED
-    price = {} if sealed else _money(bid.price_after or bid.maximum, auction.currency)
+    sealed = bid.price_after is None  # in an envelope, or in a sealed auction of old
+    price = {} if sealed else _money(bid.price_after, auction.currency)
     if event.outbid_id is not None and not sealed:
         yield Letter(event.outbid_id, "outbid", facts | price, path)
     if not Bid.objects.filter(auction=auction, pk__lt=bid.pk).exists():
@@ -110,8 +117,7 @@ def auction_closed(event: market.AuctionClosed) -> Letters:
 
 def seller_must_decide(event: market.SellerMustDecide) -> Letters:
     auction = Auction.objects.select_related("lot").get(pk=event.auction_id)
-    best = auction.price or auction.bids.order_by("-maximum").values_list("maximum", flat=True)[0]
-    facts = {"lot": auction.lot_id} | _money(best, auction.currency)
+    facts = {"lot": auction.lot_id} | _money(auction.price, auction.currency)
     yield Letter(auction.lot.seller_id, "seller_decides", facts, _at("lot", auction.lot_id))
 
 
@@ -172,6 +178,52 @@ def order_sale_undone(event: market.OrderSaleUndone) -> Letters:
     facts, path = {"lot": fill.lot_id, "order": fill.order_id}, _at("lot", fill.lot_id)
     yield Letter(fill.seller_id, "order_sale_undone_seller", facts, path)
     yield Letter(fill.order.buyer_id, "order_sale_undone_buyer", facts, path)
+
+
+def price_taken(event: market.PriceTaken) -> Letters:
+    bid = Bid.objects.select_related("auction__lot").get(pk=event.bid_id)
+    facts = {"lot": bid.auction.lot_id} | _money(bid.amount, bid.auction.currency)
+    path = _at("lot", bid.auction.lot_id)
+    yield Letter(bid.auction.lot.seller_id, "price_taken", facts, path)
+
+
+def last_word_begins(event: market.LastWordBegins) -> Letters:
+    auction = Auction.objects.get(pk=event.auction_id)
+    facts = {"lot": auction.lot_id} | _money(auction.price, auction.currency)
+    yield Letter(event.taker_id, "last_word", facts, _at("lot", auction.lot_id))
+
+
+def opening_waits(event: market.OpeningWaits) -> Letters:
+    yield from _everybody_at(event.auction_id, "opening_waits")
+
+
+def auction_paused(event: market.AuctionPaused) -> Letters:
+    yield from _everybody_at(event.auction_id, "auction_paused")
+
+
+def auction_resumed(event: market.AuctionResumed) -> Letters:
+    yield from _everybody_at(
+        event.auction_id, "auction_resumed", minutes=-(-event.later_seconds // 60)
+    )
+
+
+def _everybody_at(auction_id: int, template: str, /, **facts: Any) -> Letters:
+    auction = Auction.objects.select_related("lot").get(pk=auction_id)
+    told, path = {"lot": auction.lot_id} | facts, _at("lot", auction.lot_id)
+    for party in [auction.lot.seller_id, *_bidders(auction)]:
+        yield Letter(party, template, told, path)
+
+
+def question_asked(event: market.QuestionAsked) -> Letters:
+    auction = Auction.objects.select_related("lot").get(pk=event.auction_id)
+    facts = {"lot": auction.lot_id}
+    yield Letter(auction.lot.seller_id, "question_asked", facts, _at("auction", event.auction_id))
+
+
+def question_answered(event: market.QuestionAnswered) -> Letters:
+    question = Question.objects.select_related("auction").get(pk=event.question_id)
+    facts = {"lot": question.auction.lot_id}
+    yield Letter(question.asker_id, "question_answered", facts, _at("auction", event.auction_id))
 
 
 def _bidders(auction: Auction) -> list[int]:
@@ -420,6 +472,13 @@ AUDIENCE: Mapping[type[Event], Callable[[Any], Letters]] = {
     market.OrderEnded: order_ended,
     market.OrderFilled: order_filled,
     market.OrderSaleUndone: order_sale_undone,
+    market.PriceTaken: price_taken,
+    market.LastWordBegins: last_word_begins,
+    market.OpeningWaits: opening_waits,
+    market.AuctionPaused: auction_paused,
+    market.AuctionResumed: auction_resumed,
+    market.QuestionAsked: question_asked,
+    market.QuestionAnswered: question_answered,
     deals.DealOpened: deal_opened,
     deals.DealSigned: deal_signed,
     deals.DealFunded: deal_funded,

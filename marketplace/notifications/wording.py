@@ -131,6 +131,40 @@ WORDINGS: Mapping[str, Wording] = {
     "order_sale_undone_buyer": W(
         gettext_noop("The sale of lot %(lot)s to your order %(order)s fell through."), "info"
     ),
+    "price_taken": W(
+        gettext_noop(
+            "Somebody took lot %(lot)s at %(amount)s %(currency)s. Sealed bids above it may follow."
+        ),
+        "gavel",
+    ),
+    "last_word": W(
+        gettext_noop(
+            "Lot %(lot)s: the best sealed bid is %(amount)s %(currency)s. Bid more within minutes, or it goes."
+        ),
+        "gavel",
+    ),
+    "opening_waits": W(
+        gettext_noop(
+            "Bids for lot %(lot)s cannot be opened yet: a part of their key is missing. No bid is lost. We write again."
+        ),
+        "lock",
+    ),
+    "auction_paused": W(
+        gettext_noop(
+            "The sale of lot %(lot)s pauses. Nobody can bid. The time lost is added at the end."
+        ),
+        "clock",
+    ),
+    "auction_resumed": W(
+        gettext_noop("The sale of lot %(lot)s goes on. It ends %(minutes)s minutes later."),
+        "clock",
+    ),
+    "question_asked": W(
+        gettext_noop("A buyer asks something about lot %(lot)s. Answer it for everybody."), "info"
+    ),
+    "question_answered": W(
+        gettext_noop("Your question about lot %(lot)s is answered."), "info", copies=False
+    ),
     # --- deals
     "deal_opened": W(gettext_noop("Deal %(deal)s is ready. Read it and sign."), "handshake"),
     "deal_signed_buyer": W(

@@ -43,6 +43,7 @@ OURS = [
     "KEYS_DIR",
     "MEDIA_ROOT",
     "REDIS_URL",
+    "SEAL_DIRS",
     "SECRET_KEY",
     "SITE_URL",
     "STATIC_ROOT",

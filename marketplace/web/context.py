@@ -104,6 +104,7 @@ ACCOUNT = [
 ]
 STAFF = [
     Link(_("Jobs"), "staff-jobs", "monitor"),
+    Link(_("Sales and cases"), "staff-sales", "gavel"),
     Link(_("Organisations"), "staff-organisations", "users"),
     Link(_("Prices typed in"), "staff-quotes", "chart-line"),
     Link(_("Deals in the index"), "staff-exclusions", "scale"),

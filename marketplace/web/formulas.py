@@ -167,7 +167,8 @@ def formula(request: WebRequest, pk: int) -> HttpResponse:
     rows = Auction.objects.visible_to(request.actor).select_related("lot__chemistry")
     found = get_object_or_404(rows, pk=pk)
     request.actor.require(Capability.BID_PLACE)
-    if found.mode != Auction.Mode.SEALED or found.status != Auction.Status.OPEN:
+    by_terms = (Auction.Mode.SEALED, Auction.Mode.SECOND_PRICE)
+    if found.mode not in by_terms or found.status != Auction.Status.OPEN:
         messages.error(request, _("Terms are taken in sealed auctions only, while they are open."))
         return go(request, "auction", found.pk)
     kind = request.GET.get("kind", "")

@@ -103,7 +103,10 @@ def _outbid(actor: Actor) -> Iterator[ToDo]:
         Auction.objects.visible_to(actor)
         .filter(
             status=Auction.Status.OPEN,
-            mode=Auction.Mode.OPEN,  # who leads a sealed auction is a secret
+            mode__in=(
+                Auction.Mode.OPEN,
+                Auction.Mode.REVERSE,
+            ),  # who leads a sealed one is a secret
             bids__bidder_id=actor.organisation_id,
         )
         .exclude(leader_id=actor.organisation_id)

@@ -26,11 +26,13 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from marketplace.accounts.capabilities import Capability
 from marketplace.core.clock import database_clock
 from marketplace.core.errors import Refused
+from marketplace.core.money import payable
 from marketplace.lots.models import Lot
 from marketplace.market import queries, services
 from marketplace.market.models import Auction, Award, Bid
 
 from .http import Keyset, WebRequest, go, login_needed, page, refusals, told
+from .questions import questions_of
 from .templatetags.house import cell, money_text, number, relative
 from .terms import kind_of, words_of
 
@@ -73,6 +75,7 @@ def cards(
 
     :param away: how many metres from the place asked for each auction's lot is
     """
+    now = timezone.now()
     photos = _first_photos(request, rows)
     mine = _my_best(request, rows)
     cells: dict[str | None, SafeString] = {}
@@ -82,10 +85,10 @@ def cards(
         lot = row.lot
         if lot.chemistry_id not in cells:
             cells[lot.chemistry_id] = cell(lot.chemistry, "small")
-        is_sealed = row.mode == Auction.Mode.SEALED
-        price = row.starting_price if is_sealed or row.price is None else row.price
+        shown = queries.price_shown(row, now)
+        price = row.starting_price if shown is None else shown
         photo = photos.get(lot.pk)
-        own, tone = _own_words(row, mine.get(row.pk), request.actor.organisation_id)
+        own, tone = _own_words(row, request.actor.organisation_id) if row.pk in mine else ("", "")
         yield Card(
             href=lot_url.format(lot.pk),
             title=title_of(lot),
@@ -94,18 +97,13 @@ def cards(
             about=f"{number(lot.mass_kg)} kg · {lot.place}, {lot.country}"
             + ("" if (metres := (away or {}).get(row.pk)) is None else f" · {_km(metres)}"),
             price=money_text(price, row.currency),
-            price_label=_("Best bid") if row.bid_count and not is_sealed else _("Starts at"),
+            price_label=_price_label(row, shown),
             per_kg=money_text(
                 (price / lot.mass_kg).quantize(Decimal("0.01")), row.currency, exact=True
             )
             if lot.mass_kg
             else "",
-            bids=_("Sealed bids")
-            if is_sealed
-            else _("No bids yet")
-            if not row.bid_count
-            else ngettext("%(count)s bid", "%(count)s bids", row.bid_count)
-            % {"count": row.bid_count},
+            bids=_bids_words(row),
             ends=format_html(
                 '<time datetime="{}" data-end>{}</time>',
                 row.closes_at.isoformat(timespec="seconds"),
@@ -121,25 +119,50 @@ def _km(metres: int) -> str:
     return _("%(km)s km away") % {"km": number(max(1, round(metres / 1000)))}
 
 
+def _price_label(row: Auction, shown: Decimal | None) -> str:
+    if row.mode == Auction.Mode.DUTCH:
+        return _("Falls now") if row.taken_at is None else _("Taken at")
+    if row.mode == Auction.Mode.REVERSE:
+        return _("Seller pays at most") if shown is None else _("Taken for")
+    has_bids = row.bid_count and not queries.is_hidden(row)
+    return _("Best bid") if has_bids else _("Starts at")
+
+
+def _bids_words(row: Auction) -> str:
+    if row.mode == Auction.Mode.DUTCH:
+        return _("First to take it") if row.taken_at is None else _("Sealed bids")
+    if queries.is_hidden(row):
+        return _("Sealed bids")
+    if not row.bid_count:
+        return _("No bids yet")
+    return ngettext("%(count)s bid", "%(count)s bids", row.bid_count) % {"count": row.bid_count}
+
+
 def _first_photos(request: WebRequest, rows: Any) -> dict[int, int]:
     lots = Lot.objects.visible_to(request.actor).filter(pk__in=[row.lot_id for row in rows])
     firsts = lots.filter(photos__isnull=False).values_list("pk").annotate(photo=Min("photos"))
     return dict(firsts.order_by())
 
 
-def _my_best(request: WebRequest, rows: Any) -> dict[int, Decimal]:
+def _my_best(request: WebRequest, rows: Any) -> dict[int, Decimal | None]:
+    """Return my best bid by auction; none where it lies in its envelope."""
     if not request.actor.may(Capability.BID_PLACE):
         return {}
     mine = Bid.objects.visible_to(request.actor).filter(
         bidder_id=request.actor.organisation_id, auction__in=[row.pk for row in rows]
     )
-    return dict(mine.order_by().values_list("auction_id").annotate(highest=Max("maximum")))
+    reverse_ones = {row.pk for row in rows if row.mode == Auction.Mode.REVERSE}
+    found = mine.order_by().values_list("auction_id")
+    return {
+        pk: least if pk in reverse_ones else most
+        for pk, most, least in found.annotate(most=Max("maximum"), least=Min("maximum"))
+    }
 
 
-def _own_words(row: Auction, mine: Decimal | None, organisation_id: int | None) -> tuple[str, str]:
-    if mine is None:
-        return "", ""
-    if row.mode == Auction.Mode.SEALED:
+def _own_words(row: Auction, organisation_id: int | None) -> tuple[str, str]:
+    if row.mode == Auction.Mode.DUTCH and row.leader_id == organisation_id:
+        return _("You lead"), "ok"
+    if queries.is_hidden(row):
         return _("Your bid is in"), "ok"
     if row.leader_id == organisation_id:
         return _("You lead"), "ok"
@@ -157,7 +180,7 @@ def title_of(lot: Lot) -> str:
 
 class BidForm(forms.Form):
     maximum = forms.DecimalField(
-        label=lazy("Your highest bid for the whole lot"),
+        label=lazy("Your highest bid for the whole lot"),  # said otherwise by ``_asks``
         max_digits=20,
         decimal_places=6,
         widget=forms.TextInput(attrs=NUMBER_KEYS),
@@ -191,6 +214,9 @@ def panel(request: WebRequest, lot: Lot) -> dict[str, Any]:
 def _panel(request: WebRequest, auction: Auction, form: BidForm | None = None) -> dict[str, Any]:
     view = queries.view_of(auction, request.actor, now=timezone.now())
     started = BidForm(initial={"currency": auction.currency, "request_id": uuid4()})
+    if view.stage == "FALLING":
+        started.initial["maximum"] = _plain(view.least)
+    _asks(form or started, view)
     is_sellers = view.is_sellers and request.actor.may(Capability.AUCTION_OPEN)
     return {
         "view": view,
@@ -201,8 +227,18 @@ def _panel(request: WebRequest, auction: Auction, form: BidForm | None = None) -
         "may_plan": is_sellers and auction.lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD),
         "must_decide": is_sellers and auction.status == Auction.Status.SELLER_DECISION,
         "may_withdraw": is_sellers
-        and (view.is_planned or (view.is_open and not view.is_sealed and not view.bid_count)),
+        and (view.is_planned or (view.is_open and not view.is_sealed and not auction.bid_count)),
     }
+
+
+def _asks(form: BidForm, view: queries.AuctionView) -> None:
+    """Let the form ask for what this kind of auction wants to know."""
+    if view.stage == "FALLING":
+        form.fields["maximum"].label = _("Up to this price you take it now")
+    elif view.is_reverse:
+        form.fields["maximum"].label = _("The least for which you take the whole lot")
+    elif view.is_sealed:
+        form.fields["maximum"].label = _("Your bid for the whole lot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +268,8 @@ def _offers(request: WebRequest, view: queries.AuctionView) -> list[OfferLine]:
         OfferLine(
             letter=letters[row.bidder_id],
             kind=kind_of(row.terms) if row.terms else _("Amount"),
-            figure=row.maximum,
-            worst=Decimal(row.figures["worst"]) if row.figures else row.maximum,
+            figure=row.amount,
+            worst=Decimal(row.figures["worst"]) if row.figures else row.amount,
             words=words_of(row.terms, view.currency) if row.terms else [],
         )
         for row in bids
@@ -250,7 +286,13 @@ def auction(request: WebRequest, pk: int) -> HttpResponse:
 def _auction_page(
     request: WebRequest, found: Auction, form: BidForm | None = None, *, status: int = 200
 ) -> HttpResponse:
-    context = {"title": title_of(found.lot), "lot": found.lot} | _panel(request, found, form)
+    context = {
+        "title": title_of(found.lot),
+        "lot": found.lot,
+        "before": queries.attempts_before(found) if found.attempt > 1 else [],
+        "lost": queries.why_lost(found, request.actor),
+        **questions_of(request, found),
+    } | _panel(request, found, form)
     return page(request, "web/market/auction.html", context, fragment="panel", status=status)
 
 
@@ -294,7 +336,11 @@ def bid(request: WebRequest, pk: int) -> HttpResponse:
 
 def _said(placed: Bid) -> str:
     if placed.price_after is None:
-        return _("Your bid is in. Nobody sees it before the end.")
+        return _(
+            "Your bid is in, sealed. Nobody sees it before the end: write it down for yourself."
+        )
+    if placed.auction.mode == Auction.Mode.DUTCH and placed.leads:
+        return _("You took it. Others may now bid above you, sealed; then you have the last word.")
     if placed.leads:
         return _("You lead.")
     return _("Another buyer had already offered more. Bid again to lead.")
@@ -309,7 +355,7 @@ def _ask_back(request: WebRequest, found: Auction, form: BidForm) -> HttpRespons
         "title": title_of(found.lot),
         "form": again,
         "maximum": form.cleaned_data["maximum"],
-        "leading": view.price if view.price is not None else found.starting_price,
+        "leading": view.price if view.price is not None else view.least,
     }
     return page(request, "web/market/confirm.html", context, fragment="confirm", status=422)
 
@@ -337,12 +383,61 @@ def sign_of(currency: str) -> str:
 # --- the seller: plan and decide -----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to sell, in plain words, and what its form asks for."""
+
+    mode: str
+    label: str | Promise
+    why: str | Promise
+    start: str | Promise
+    reserve: str | Promise
+    reserve_why: str | Promise
+
+
+SECRET = lazy("Secret. Below it you need not sell.")
+KINDS = (
+    Kind(
+        Auction.Mode.OPEN,
+        lazy("Rising, open"),
+        lazy("Everybody sees the best bid and may go higher. Good when several want it."),
+        lazy("Bidding starts at"),
+        lazy("Your reserve"),
+        SECRET,
+    ),
+    Kind(
+        Auction.Mode.SEALED,
+        lazy("Sealed"),
+        lazy("One bid each, unseen until the end. The highest wins and pays what it says."),
+        lazy("Bidding starts at"),
+        lazy("Your reserve"),
+        SECRET,
+    ),
+    Kind(
+        Auction.Mode.SECOND_PRICE,
+        lazy("Sealed, second price"),
+        lazy("The highest wins and pays the second best bid, so nobody needs to guess the others."),
+        lazy("Bidding starts at"),
+        lazy("Your reserve"),
+        SECRET,
+    ),
+    Kind(
+        Auction.Mode.DUTCH,
+        lazy("Falling price"),
+        lazy("The price falls until somebody takes it; then others may go above, sealed. Fast."),
+        lazy("The price falls from"),
+        lazy("Down to"),
+        lazy("The lowest price at which you sell. Buyers see it."),
+    ),
+)
+
+
 class PlanForm(forms.Form):
     mode = forms.ChoiceField(
         label=lazy("How buyers bid"),
         choices=Auction.Mode.choices,
         initial=Auction.Mode.OPEN,
-        widget=forms.RadioSelect,
+        widget=forms.HiddenInput,
     )
     starting_price = forms.DecimalField(
         label=lazy("Bidding starts at"),
@@ -382,7 +477,21 @@ def plan_auction(request: WebRequest, pk: int) -> HttpResponse:
             name: _plain(getattr(suggestion, name))
             for name in ("starting_price", "reserve", "step")
         }
-    form = PlanForm(request.POST or None, initial=initial)
+    asked = request.POST.get("mode") or request.GET.get("mode")
+    kind = next((each for each in KINDS if each.mode == asked), KINDS[0])
+    if suggestion:
+        lower = queries.lower_start(lot, suggestion.starting_price, lot.seller.currency)
+        initial["starting_price"] = _plain(lower)
+    if suggestion and kind.mode == Auction.Mode.DUTCH:  # from hope to the low end of its worth
+        top = suggestion.valuation.high if suggestion.valuation else suggestion.reserve
+        initial |= {
+            "starting_price": _plain(max(payable(top, lot.seller.currency), suggestion.reserve)),
+            "reserve": _plain(suggestion.starting_price),
+        }
+    form = PlanForm(request.POST or None, initial=initial | {"mode": kind.mode})
+    form.fields["starting_price"].label = str(kind.start)
+    form.fields["reserve"].label = str(kind.reserve)
+    form.fields["reserve"].help_text = str(kind.reserve_why)
     if request.method == "POST" and form.is_valid():
         terms = dict(form.cleaned_data)
         now = timezone.now()
@@ -404,6 +513,9 @@ def plan_auction(request: WebRequest, pk: int) -> HttpResponse:
         "valuation": suggestion.valuation if suggestion else None,
         "sign": sign_of(lot.seller.currency),
         "is_ready": lot.status in (Lot.Status.PRICED, Lot.Status.UNSOLD),
+        "before": queries.attempts_of(lot),
+        "kinds": KINDS,
+        "kind": kind,
     }
     status = 422 if form.errors else 200
     return page(request, "web/market/plan.html", context, fragment="plan", status=status)
@@ -456,7 +568,7 @@ class MyBid:
 
     auction: Auction
     title: str
-    maximum: Decimal
+    maximum: Decimal | None
     price: Decimal | None
     words: str | Promise
     tone: str
@@ -493,17 +605,18 @@ def _my_awards(request: WebRequest, rows: Any) -> dict[int, Award]:
     return {award.auction_id: award for award in mine if award.auction_id is not None}
 
 
-def _my_bid(row: Auction, maximum: Decimal, award: Award | None, me: int | None) -> MyBid:
-    is_sealed = row.mode == Auction.Mode.SEALED
+def _my_bid(row: Auction, maximum: Decimal | None, award: Award | None, me: int | None) -> MyBid:
     is_running = row.status == Auction.Status.OPEN
     words: tuple[str | Promise, str]
     if award is not None:
         words = award.get_status_display(), "ok" if award.status == Award.Status.WON else ""
     elif is_running:
-        words = _own_words(row, maximum, me)
+        words = _own_words(row, me)
+    elif row.status == Auction.Status.OPENING:
+        words = _("Bids are being opened"), ""
     elif row.status == Auction.Status.SELLER_DECISION and row.leader_id == me:
         words = _("The seller decides"), "warn"
     else:
         words = _("Not won"), ""
-    price = None if is_running and is_sealed else row.price
+    price = None if queries.is_hidden(row) and row.taken_at is None else row.price
     return MyBid(row, title_of(row.lot), maximum, price, *words)

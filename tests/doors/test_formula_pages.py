@@ -91,6 +91,7 @@ def test_the_second_step_places_the_bid_once(sealed, browser, recycler, rich):
     answers = [client.post(address(sealed), hidden_of(looked_at)) for _double_click in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 302]
+    services.close_auction(sealed, clock=lambda: sealed.closes_at)
     placed = Bid.objects.get()
     assert placed.terms["payables"] == {"Ni": "0.8", "Co": "0.8"}
     assert placed.maximum == Decimal(hidden_of(looked_at)["figure"])
@@ -105,6 +106,7 @@ def test_a_price_per_unit_is_bid_in_the_same_two_steps(
     looked_at = client.post(address(sealed, kind), {"price": price, "request_id": uuid4()})
     client.post(address(sealed, kind), hidden_of(looked_at))
 
+    services.close_auction(sealed, clock=lambda: sealed.closes_at)
     placed = Bid.objects.get()
     assert placed.terms == {"kind": kind, "price": price}
 

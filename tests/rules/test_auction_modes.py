@@ -429,3 +429,4 @@ def test_what_is_kept_of_a_request_does_not_give_the_nonce_away():
     assert kept == envelopes.kept_id(7, request_id) != envelopes.kept_id(8, request_id)
     assert nonce not in kept.hex
     assert nonce != envelopes.nonce_of(7, kept)
+    assert envelopes.echo_key(7, request_id).hex() not in (nonce, kept.hex)

@@ -12,6 +12,7 @@ from marketplace.notifications.audience import AUDIENCE
 from marketplace.notifications.wording import WORDINGS, sentence, subject
 
 LONGEST = {
+    "minutes": 1_500,
     "lot": 1_234_567,
     "deal": 1_234_567,
     "order": 1_234_567,

@@ -352,3 +352,78 @@ def test_a_bid_is_not_delayed_by_reading(offered, recycler, rich):
             "SELECT 1 FROM market_auction WHERE id = %s FOR KEY SHARE", [auction.pk]
         )
         other.close()
+
+
+def test_of_eight_who_take_a_falling_price_at_once_the_first_commit_has_it(offered, bidder, clock):
+    people = [bidder(f"taker {n}") for n in range(8)]
+    falling = offered(
+        mode="DUTCH",
+        starting_price=4 * START,
+        reserve=START,
+        fall_steps=10,
+        closes_at=clock() + timedelta(hours=11),
+    )
+
+    answers = at_once([lambda who=who: place(falling, who, 4 * START) for who in people])
+
+    taken = [answer for answer in answers if isinstance(answer, Bid)]
+    falling.refresh_from_db()
+    assert len(taken) == 1
+    assert (taken[0].leads, taken[0].maximum) == (True, 4 * START)
+    assert (falling.leader_id, falling.price, falling.bid_count) == (
+        taken[0].bidder_id,
+        4 * START,
+        1,
+    )
+    refused = {answer.code for answer in answers if isinstance(answer, Refused)}
+    assert refused == {"bid_too_low"}
+    assert Deposit.objects.count() == 1
+
+
+def test_a_falling_price_is_the_one_when_the_lock_was_granted(offered, recycler, rich, holder):
+    """Another session holds the lock across a step of the fall."""
+    rich(recycler)
+    begins = datetime.now(UTC)
+    falling = offered(
+        mode="DUTCH",
+        starting_price=2 * START,
+        reserve=START,
+        fall_steps=1,
+        opens_at=begins,
+        now=begins,
+        closes_at=begins + timedelta(seconds=20),
+    )
+    Auction.objects.filter(pk=falling.pk).update(
+        planned_close_at=datetime.now(UTC) + timedelta(seconds=3), opens_at=datetime.now(UTC)
+    )
+    falling.refresh_from_db()
+    steps_at = queries.fall_of(falling)
+    holder.hold(falling)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(place, falling, recycler, 2 * START)
+        holder.wait_for_waiters()
+        wait_until(steps_at.begins + (steps_at.ends - steps_at.begins) / 2)
+        holder.let_go()
+        answer = waiting.result(timeout=20)
+
+    assert answer.maximum == START
+
+
+def test_a_sealed_auction_is_opened_once_however_many_try(offered, recycler, rich, clock):
+    rich(recycler)
+    sealed = offered(mode="SEALED")
+    place(sealed, recycler, 3_000_000)
+    later = datetime.now(UTC) + timedelta(hours=3)
+
+    def close():
+        try:
+            return services.close_auction(sealed, clock=lambda: later)
+        finally:
+            connection.close()
+
+    at_once([close] * 4)
+
+    tries = Entry.objects.filter(name="market.SealTried")
+    assert [entry.payload["outcome"] for entry in tries] == ["OPENED"]
+    assert Award.objects.get().price == 3_000_000

@@ -9,7 +9,10 @@ from .auctions import (
     BidQuerySet,
     Deposit,
     DepositQuerySet,
+    Seal,
+    SealQuerySet,
 )
+from .cases import Case, CaseQuerySet
 from .listings import Listing, ListingQuerySet
 from .orders import (
     OrderFill,
@@ -19,6 +22,7 @@ from .orders import (
     StandingOrder,
     StandingOrderQuerySet,
 )
+from .questions import Question, QuestionQuerySet
 
 __all__ = [
     "Auction",
@@ -27,6 +31,8 @@ __all__ = [
     "AwardQuerySet",
     "Bid",
     "BidQuerySet",
+    "Case",
+    "CaseQuerySet",
     "Deposit",
     "DepositQuerySet",
     "Listing",
@@ -35,6 +41,10 @@ __all__ = [
     "OrderFillQuerySet",
     "OrderTerms",
     "OrderTermsQuerySet",
+    "Question",
+    "QuestionQuerySet",
+    "Seal",
+    "SealQuerySet",
     "StandingOrder",
     "StandingOrderQuerySet",
 ]

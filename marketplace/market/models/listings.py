@@ -29,7 +29,7 @@ class Listing(models.Model):
         Auction, models.CASCADE, primary_key=True, related_name="listing"
     )
     lot = models.ForeignKey(Lot, models.CASCADE, db_index=False, related_name="+")
-    mode = models.CharField(max_length=10)
+    mode = models.CharField(max_length=12)
     kind = models.CharField(max_length=10, help_text="Letters of the chemistry; empty: not known.")
     chemistry = models.CharField(max_length=20)
     origin = models.CharField(max_length=10)

@@ -7,14 +7,16 @@ from string import ascii_uppercase
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min
 
 from marketplace.accounts.actors import Actor
 from marketplace.accounts.capabilities import Capability
 from marketplace.accounts.models import Licence
+from marketplace.core.money import minor_unit
 from marketplace.lots.models import Lot
 from marketplace.market import rules
 from marketplace.market.models import Auction, Award, Bid
+from marketplace.market.rules import dutch
 from marketplace.pricing.models import Valuation
 
 
@@ -23,18 +25,91 @@ def terms_of(auction: Auction) -> rules.Terms:
 
 
 def offers_of(auction: Auction) -> list[rules.Offer]:
-    """Return all bids of an auction in the order in which they were placed."""
+    """Return all bids of an auction in the order in which they were placed.
+
+    :raises LookupError: if some are still in their envelopes
+    """
     rows = Bid.objects.filter(auction=auction).order_by("pk").values_list("bidder_id", "maximum")
-    return [rules.Offer(bidder, maximum) for bidder, maximum in rows]
+    offers = []
+    for bidder, maximum in rows:
+        if maximum is None:
+            raise LookupError(f"Bids of auction {auction.pk} are sealed.")
+        offers.append(rules.Offer(bidder, maximum))
+    return offers
 
 
 def standing_of(auction: Auction) -> rules.Standing | None:
-    """Return who leads an open auction, from its row and the one bid that leads. For services: it holds a secret."""
+    """Return who leads an open or reverse auction, from its row and the one bid that leads. For services: it holds a secret."""
     if auction.leader_id is None or auction.price is None:
         return None
-    best = Bid.objects.filter(auction=auction).order_by("-maximum", "pk")
+    order = "maximum" if rules.MODES[auction.mode].is_reverse else "-maximum"
+    best = Bid.objects.filter(auction=auction).order_by(order, "pk")
     maximum = best.values_list("maximum", flat=True)[:1].get()
+    if maximum is None:
+        raise LookupError(f"Bids of auction {auction.pk} are sealed.")
     return rules.Standing(auction.leader_id, auction.price, maximum)
+
+
+def fall_of(auction: Auction) -> dutch.Fall:
+    """Return how the price of a Dutch auction falls."""
+    return dutch.Fall(
+        top=auction.starting_price,
+        floor=auction.reserve,
+        steps=auction.fall_steps or 1,
+        begins=auction.opens_at,
+        ends=auction.planned_close_at,
+        unit=minor_unit(auction.currency),
+    )
+
+
+def stage_of(auction: Auction, now: datetime) -> dutch.Stage | None:
+    """Return the stage of an open Dutch auction; none of any other."""
+    if auction.mode != Auction.Mode.DUTCH or auction.status != Auction.Status.OPEN:
+        return None
+    is_taken = auction.taken_at is not None
+    return dutch.stage_at(
+        now,
+        fall_ends_at=auction.planned_close_at,
+        taken=is_taken,
+        sealed_until=auction.closes_at if is_taken else None,
+        opened=auction.opened_at is not None,
+        closes_at=auction.closes_at,
+    )
+
+
+def is_hidden(auction: Auction) -> bool:
+    """Tell whether bids of others are still sealed: only the terms are shown, and of a Dutch one the price and its taker."""
+    return rules.MODES[auction.mode].is_sealed and auction.closed_at is None
+
+
+def price_shown(auction: Auction, now: datetime) -> Decimal | None:
+    """Return the price that everybody sees now; none where there is none yet, or it is sealed."""
+    if auction.mode == Auction.Mode.DUTCH:
+        if auction.taken_at is None and auction.closed_at is None:
+            return dutch.price_at(fall_of(auction), now)
+        return auction.price
+    return None if is_hidden(auction) else auction.price
+
+
+def least_from(
+    auction: Auction, bidder_id: int | None, own: Decimal | None, *, now: datetime
+) -> Decimal:
+    """Return the weakest bid that somebody may place: the lowest, or in a reverse auction the highest.
+
+    :param own: their best bid so far, as far as it may be read
+    """
+    if auction.mode == Auction.Mode.DUTCH:
+        price = price_shown(auction, now)
+        price = auction.starting_price if price is None else price
+        return price if auction.taken_at is None else price + auction.step
+    if rules.MODES[auction.mode].is_sealed:
+        return auction.starting_price if own is None else own + auction.step
+    leads = auction.leader_id is not None and auction.leader_id == bidder_id
+    now_at = own if leads and own is not None else auction.price
+    if now_at is None:
+        return auction.starting_price
+    step = auction.step
+    return now_at - step if rules.MODES[auction.mode].is_reverse else now_at + step
 
 
 BIDDING_LICENCE = """
@@ -126,6 +201,11 @@ class AuctionView:
     is_open: bool
     is_planned: bool
     is_sealed: bool
+    is_reverse: bool
+    is_paused: bool
+    is_opening: bool
+    stage: str
+    next_step_at: datetime | None
     is_sellers: bool
     may_bid: bool
     price: Decimal | None
@@ -133,6 +213,8 @@ class AuctionView:
     reserve_is_met: bool
     least: Decimal
     my_maximum: Decimal | None
+    my_bids: int
+    i_took: bool
     i_lead: bool
     award: Award | None
     lines: tuple[Line, ...]
@@ -146,53 +228,81 @@ class AuctionView:
         return self.my_maximum is not None and not self.i_lead and not self.is_sealed
 
     @property
+    def my_bid_is_in(self) -> bool:
+        """Tell whether I have bid where nobody sees who leads."""
+        return self.is_sealed and self.my_bids > 0 and not self.i_took
+
+    @property
     def etag(self) -> str:
         """What changes when this page should."""
         row = self.auction
-        parts = (row.pk, row.status, row.closes_at.timestamp(), self.bid_count, self.my_maximum)
+        parts = (
+            *(row.pk, row.status, row.closes_at.timestamp(), self.bid_count, self.my_maximum),
+            *(self.my_bids, self.stage, self.is_paused, self.price if self.stage else ""),
+        )
         award = self.award.status if self.award else ""
         return "-".join(map(str, (*parts, row.price if self.bid_count is not None else "", award)))
 
 
 def view_of(auction: Auction, actor: Actor, *, now: datetime) -> AuctionView:
     """Return what one actor may see of an auction. At most four queries, whatever the number of bids."""
-    is_open = auction.status == Auction.Status.OPEN and now < auction.closes_at
-    is_planned = auction.status == Auction.Status.SCHEDULED
-    is_sealed = auction.mode == Auction.Mode.SEALED
-    is_hidden = is_sealed and auction.status in (Auction.Status.SCHEDULED, Auction.Status.OPEN)
-    is_sellers = actor.organisation_id == auction.lot.seller_id
-    mine = Bid.objects.filter(auction=auction, bidder_id=actor.organisation_id)
-    my_maximum = (
-        mine.aggregate(highest=Max("maximum"))["highest"] if actor.organisation_id else None
+    how = rules.MODES[auction.mode]
+    is_open = (
+        auction.status == Auction.Status.OPEN
+        and now < auction.closes_at
+        and auction.paused_at is None
     )
-    terms = terms_of(auction)
-    i_lead = not is_hidden and auction.leader_id is not None
-    i_lead = i_lead and auction.leader_id == actor.organisation_id
-    if is_hidden:
-        least = rules.least_sealed_bid(my_maximum, terms)
-    elif i_lead and my_maximum is not None:
-        least = my_maximum + auction.step
-    else:
-        least = auction.starting_price if auction.price is None else auction.price + auction.step
+    hidden = is_hidden(auction)
+    me = actor.organisation_id
+    is_sellers = me == auction.lot.seller_id
+    mine = Bid.objects.filter(auction=auction, bidder_id=me)
+    order = Min("maximum") if how.is_reverse else Max("maximum")
+    found = mine.aggregate(best=order, many=Count("pk"), first=Min("pk")) if me else {}
+    my_maximum, my_bids = found.get("best"), found.get("many", 0)
+    i_lead = not (hidden and auction.mode != Auction.Mode.DUTCH) and auction.leader_id is not None
+    i_lead = i_lead and auction.leader_id == me
+    stage = stage_of(auction, now)
+    may_bid = is_open and actor.may(Capability.BID_PLACE) and not is_sellers
+    i_took = auction.taken_at is not None and bool(my_bids) and _took(auction, found["first"])
+    if stage is dutch.Stage.SEALED and i_took:
+        may_bid = False
+    if stage is dutch.Stage.BEST:
+        may_bid = may_bid and i_took and not i_lead
+    price = price_shown(auction, now)
     is_over = auction.closed_at is not None
     return AuctionView(
         auction=auction,
         is_open=is_open,
-        is_planned=is_planned,
-        is_sealed=is_sealed,
+        is_planned=auction.status == Auction.Status.SCHEDULED,
+        is_sealed=how.is_sealed and stage is not dutch.Stage.FALLING,
+        is_reverse=how.is_reverse,
+        is_paused=auction.paused_at is not None,
+        is_opening=auction.status == Auction.Status.OPENING,
+        stage=stage.value if stage else "",
+        next_step_at=dutch.next_step_at(fall_of(auction), now)
+        if stage is dutch.Stage.FALLING
+        else None,
         is_sellers=is_sellers,
-        may_bid=is_open and actor.may(Capability.BID_PLACE) and not is_sellers,
-        price=None if is_hidden else auction.price,
-        bid_count=None if is_hidden else auction.bid_count,
-        reserve_is_met=not is_hidden
+        may_bid=may_bid,
+        price=price,
+        bid_count=None if hidden else auction.bid_count,
+        reserve_is_met=not hidden
         and auction.price is not None
-        and auction.price >= auction.reserve,
-        least=least,
+        and rules.is_good_enough(auction.mode, auction.price, auction.reserve),
+        least=least_from(auction, me, my_maximum, now=now),
         my_maximum=my_maximum,
+        my_bids=my_bids,
+        i_took=i_took,
         i_lead=i_lead,
-        award=award_of(auction, actor) if is_over and actor.organisation_id else None,
-        lines=_lines(auction, actor, is_hidden=is_hidden),
+        award=award_of(auction, actor) if is_over and me else None,
+        lines=_lines(auction, actor, is_hidden=hidden),
     )
+
+
+def _took(auction: Auction, my_first: int | None) -> bool:
+    """Tell whether somebody whose first bid is this one took the price: that was the auction's first bid."""
+    earlier = Bid.objects.filter(auction=auction, pk__lt=my_first or 0)
+    return my_first is not None and not earlier.exists()
 
 
 def _lines(auction: Auction, actor: Actor, *, is_hidden: bool) -> tuple[Line, ...]:

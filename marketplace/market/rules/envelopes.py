@@ -97,6 +97,11 @@ def kept_id(bidder: int, request_id: UUID) -> UUID:
     return UUID(bytes=_hashed("request", bidder, request_id)[:16], version=4)
 
 
+def echo_key(bidder: int, request_id: UUID) -> bytes:
+    """Return the secret key with which whoever repeats a request reads what it asked for."""
+    return _hashed("echo", bidder, request_id)
+
+
 def context_of(auction: int, bidder: int) -> bytes:
     """Return where an envelope belongs."""
     return EDITION + f" auction {auction} bidder {bidder}".encode()

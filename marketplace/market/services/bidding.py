@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,18 +21,23 @@ from marketplace.core.money import payable
 from marketplace.journal.services import record
 from marketplace.ledger import services as ledger
 from marketplace.market import rules
-from marketplace.market.events import BidPlaced
-from marketplace.market.models import Auction, Bid, Deposit
-from marketplace.market.queries import bidding_licence, standing_of, terms_of
+from marketplace.market.events import BidPlaced, PriceTaken
+from marketplace.market.models import Auction, Bid, Deposit, Seal
+from marketplace.market.queries import bidding_licence, fall_of, standing_of, terms_of
+from marketplace.market.rules import dutch
+
+from .sealing import enclosed, sealed_repeat
 
 READ = (
     *("status", "mode", "currency", "starting_price", "reserve", "step", "deposit"),
     *("opens_at", "closes_at", "last_close_at", "overtime_seconds"),
-    *("price", "leader_id", "bid_count", "lot_id"),
+    *("price", "leader_id", "bid_count", "lot_id", "paused_at"),
     *("lot__seller_id", "lot__chemistry_id", "lot__mass_kg", "lot__country"),
     "lot__seller__group",
 )
 """What placing a bid needs to know of an auction, its lot and its seller: three wide rows cost a third of the time."""
+
+DUTCH = (*READ, "planned_close_at", "taken_at", "opened_at", "fall_steps", "sealed_seconds")
 
 
 class BidRefused(Refused):
@@ -71,7 +76,8 @@ def place_bid(
 
     Asking again with the same ``request_id`` returns the same bid, also after the close.
 
-    :param maximum: up to what the bidder goes, for the whole lot; in a sealed auction what they pay
+    :param maximum: up to what the bidder goes, for the whole lot; in a sealed auction what they pay; in a reverse one the least that
+        they take it for; while a Dutch price falls, the price they saw: they get the one of the moment, which is no higher
     :param clock: the database's; it is read only after the auction's lock is granted, and so decides the deadline
     :param confirmed: that a bid five times as high as the leading one is meant
     :param formula: what ``maximum`` was worked out from; ``place_formula_bid`` gives it
@@ -83,18 +89,13 @@ def place_bid(
     bidder_id = actor.require(Capability.BID_PLACE)
     _refuse_absurd(maximum)
     lock_word(f"bid:{bidder_id}:{request_id}")
-    if repeated := Bid.objects.filter(bidder_id=bidder_id, request_id=request_id).first():
-        asked = auction.pk, maximum, None if formula is None else formula.terms
-        if (repeated.auction_id, repeated.maximum, repeated.terms) != asked:
-            raise BidRefused(
-                _("This request was already used for another bid. Reload the page and bid again."),
-                code="idempotency_mismatch",
-            )
+    how = rules.MODES[auction.mode]  # a mode never changes, so it may be read without the lock
+    if repeated := _repeated(auction, bidder_id, request_id, maximum, formula):
         return repeated
 
     auction = (
         Auction.objects.select_related("lot__seller")
-        .only(*READ)
+        .only(*(DUTCH if auction.mode == Auction.Mode.DUTCH else READ))
         .select_for_update(of=("self",), no_key=True)
         .get(pk=auction.pk)
     )
@@ -102,23 +103,88 @@ def place_bid(
     _refuse_time(auction, now)
     _refuse_amount(auction, maximum, currency)
     _refuse_kinship(auction, bidder_id, actor)
-    licence = _licence_for(auction, bidder_id, now)
-    if auction.mode == Auction.Mode.SEALED:
-        bid = _place_sealed(
-            auction, bidder_id, licence, actor, maximum, request_id, now, confirmed, formula
-        )
-        outbid_id = None
+    asked = Asked(
+        bidder_id=bidder_id,
+        actor=actor,
+        licence=_licence_for(auction, bidder_id, now),
+        maximum=maximum,
+        request_id=request_id,
+        now=now,
+        confirmed=confirmed,
+        formula=formula,
+    )
+    if auction.mode == Auction.Mode.DUTCH:
+        return _place_dutch(auction, asked)
+    outbid_id = None
+    if how.is_sealed:
+        bid = _place_sealed(auction, asked, least=auction.starting_price)
     else:
         before = auction.leader_id
-        bid = _place_open(auction, bidder_id, licence, actor, maximum, request_id, now, confirmed)
+        bid = _place_open(auction, asked)
         outbid_id = before if before not in (None, auction.leader_id) else None
     record(BidPlaced(auction_id=auction.pk, bid_id=bid.pk, outbid_id=outbid_id), by=actor, at=now)
     return bid
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A bid that is asked for, by whom, under which licence, and when its auction's lock was granted."""
+
+    bidder_id: int
+    actor: Actor
+    licence: Licence
+    maximum: Decimal
+    request_id: UUID
+    now: datetime
+    confirmed: bool
+    formula: Formula | None
+
+    def row(self, auction: Auction) -> dict[str, Any]:
+        return {
+            "auction_id": auction.pk,
+            "bidder_id": self.bidder_id,
+            "placed_by_id": self.actor.user_id,
+            "licence": self.licence,
+            "placed_at": self.now,
+        }
+
+
+def _repeated(
+    auction: Auction,
+    bidder_id: int,
+    request_id: UUID,
+    maximum: Decimal,
+    formula: Formula | None,
+) -> Bid | None:
+    """Return the bid that this request has placed before.
+
+    :raises BidRefused: if it asked for something else then
+    """
+    repeated = Bid.objects.filter(bidder_id=bidder_id, request_id=request_id).first()
+    if repeated is None and rules.MODES[auction.mode].is_sealed:
+        repeated = sealed_repeat(bidder_id, request_id)
+    if repeated is None:
+        return None
+    if auction.mode == Auction.Mode.DUTCH and repeated.leads and repeated.amount < maximum:
+        maximum = repeated.amount  # the price had fallen when it was taken
+    asked = auction.pk, maximum, None if formula is None else formula.terms
+    is_same = (repeated.auction_id, repeated.maximum, repeated.terms) == asked
+    if not is_same:
+        raise BidRefused(
+            _("This request was already used for another bid. Reload the page and bid again."),
+            code="idempotency_mismatch",
+        )
+    return repeated
+
+
 def _refuse_time(auction: Auction, now: datetime) -> None:
     if auction.status == Auction.Status.SCHEDULED or now < auction.opens_at:
         raise BidRefused(_("This auction has not begun. Come back when it opens."), code="not_open")
+    if auction.paused_at is not None:
+        raise BidRefused(
+            _("This auction pauses. Nobody can bid, and the time lost is added at the end."),
+            code="auction_paused",
+        )
     if auction.status != Auction.Status.OPEN or now >= auction.closes_at:
         raise BidRefused(_("This auction has closed. Look for another lot."), code="auction_closed")
 
@@ -177,37 +243,26 @@ def _licence_for(auction: Auction, bidder_id: int, now: datetime) -> Licence:
     )
 
 
-def _place_open(
-    auction: Auction,
-    bidder_id: int,
-    licence: Licence,
-    actor: Actor,
-    maximum: Decimal,
-    request_id: UUID,
-    now: datetime,
-    confirmed: bool,
-) -> Bid:
+def _place_open(auction: Auction, asked: Asked) -> Bid:
     terms, leading = terms_of(auction), standing_of(auction)
-    _refuse_low(auction, maximum, rules.least_bid(leading, bidder_id, terms))
-    reference_price = leading.price if leading else auction.starting_price
-    _ask_back(maximum, reference_price, confirmed)
-    _hold_deposit(auction, bidder_id, now)
-    after = rules.standing_after(leading, rules.Offer(bidder_id, maximum), terms)
+    _refuse_weak(
+        auction, asked.maximum, rules.least_accepted(auction.mode, leading, asked.bidder_id, terms)
+    )
+    _ask_back(auction, asked, leading.price if leading else auction.starting_price)
+    _hold_deposit(auction, asked.bidder_id, asked.now)
+    offer = rules.Offer(asked.bidder_id, asked.maximum)
+    after = rules.standing_in(auction.mode, leading, offer, terms)
     bid = Bid.objects.create(
-        auction_id=auction.pk,
-        bidder_id=bidder_id,
-        placed_by_id=actor.user_id,  # type: ignore[misc]  # who acts for an organisation is a user
-        licence=licence,
-        maximum=maximum,
+        **asked.row(auction),
+        maximum=asked.maximum,
         price_after=after.price,
-        leads=after.bidder == bidder_id,
-        placed_at=now,
-        request_id=request_id,
+        leads=after.bidder == asked.bidder_id,
+        request_id=asked.request_id,
     )
     auction.price, auction.leader_id = after.price, after.bidder
     auction.bid_count += 1
     auction.closes_at = rules.closes_after_bid(
-        now,
+        asked.now,
         closes_at=auction.closes_at,
         last_close_at=auction.last_close_at,
         overtime_seconds=auction.overtime_seconds,
@@ -216,54 +271,146 @@ def _place_open(
     return bid
 
 
-def _place_sealed(
-    auction: Auction,
-    bidder_id: int,
-    licence: Licence,
-    actor: Actor,
-    maximum: Decimal,
-    request_id: UUID,
-    now: datetime,
-    confirmed: bool,
-    formula: Formula | None,
-) -> Bid:
-    """Keep a sealed bid. The auction's row does not change: its price, count and end would tell of the bid."""
-    own = Bid.objects.filter(auction=auction, bidder_id=bidder_id).order_by("-maximum")
-    own_best = own.values_list("maximum", flat=True).first()
-    _refuse_low(auction, maximum, rules.least_sealed_bid(own_best, terms_of(auction)))
-    _ask_back(maximum, own_best or auction.starting_price, confirmed)
-    _hold_deposit(auction, bidder_id, now)
-    return Bid.objects.create(
-        auction_id=auction.pk,
-        bidder_id=bidder_id,
-        placed_by_id=actor.user_id,  # type: ignore[misc]  # who acts for an organisation is a user
-        licence=licence,
-        maximum=maximum,
-        price_after=None,
-        leads=False,
-        placed_at=now,
-        request_id=request_id,
+def _place_sealed(auction: Auction, asked: Asked, *, least: Decimal) -> Bid:
+    """Keep a sealed bid. The auction's row does not change: its price, count and end would tell of the bid.
+
+    One's own earlier bid cannot be asked for the least either: it lies in its envelope. The best of each bidder's counts.
+    """
+    seal = Seal.objects.filter(auction=auction).first()
+    if seal is None:
+        return _place_unsealed(auction, asked)
+    _refuse_weak(auction, asked.maximum, least)
+    _ask_back(auction, asked, least)
+    _hold_deposit(auction, asked.bidder_id, asked.now)
+    formula = asked.formula
+    closed = enclosed(
+        seal,
+        bidder_id=asked.bidder_id,
+        request_id=asked.request_id,
+        maximum=asked.maximum,
         terms=formula.terms if formula else None,
         figures=formula.figures if formula else None,
     )
+    bid = Bid.objects.create(
+        **asked.row(auction), **closed, maximum=None, price_after=None, leads=False
+    )
+    bid.maximum, bid.request_id = asked.maximum, asked.request_id  # for who asks; not for the row
+    if formula:
+        bid.terms, bid.figures = formula.terms, formula.figures
+    return bid
 
 
-def _refuse_low(auction: Auction, maximum: Decimal, least: Decimal) -> None:
-    if maximum < least:
+def _place_unsealed(auction: Auction, asked: Asked) -> Bid:
+    """Keep a bid in a sealed auction that was opened before there were envelopes."""
+    own = Bid.objects.filter(auction=auction, bidder_id=asked.bidder_id).order_by("-maximum")
+    own_best = own.values_list("maximum", flat=True).first()
+    _refuse_weak(auction, asked.maximum, rules.least_sealed_bid(own_best, terms_of(auction)))
+    _ask_back(auction, asked, own_best or auction.starting_price)
+    _hold_deposit(auction, asked.bidder_id, asked.now)
+    return Bid.objects.create(
+        **asked.row(auction),
+        maximum=asked.maximum,
+        price_after=None,
+        leads=False,
+        request_id=asked.request_id,
+        terms=asked.formula.terms if asked.formula else None,
+        figures=asked.formula.figures if asked.formula else None,
+    )
+
+
+def _place_dutch(auction: Auction, asked: Asked) -> Bid:
+    """Take the falling price, bid above it in an envelope, or speak the last word, as the stage has it."""
+    if auction.taken_at is None:
+        return _take(auction, asked)
+    if auction.leader_id is None or auction.price is None:
+        raise ValueError("What is taken has a taker and a price.")  # a check constraint says so
+    if auction.opened_at is not None:
+        return _speak_last(auction, asked)
+    if asked.bidder_id == auction.leader_id:
         raise BidRefused(
-            _("Bid at least %(least)s.") % {"least": _written(least, auction.currency)},
-            code="bid_too_low",
-            field="maximum",
+            _("You took the price. Wait for the sealed bids: then you may go above the best one."),
+            code="you_took_it",
         )
+    least = dutch.least_sealed(auction.price, auction.step)
+    bid = _place_sealed(auction, asked, least=least)
+    record(BidPlaced(auction_id=auction.pk, bid_id=bid.pk), by=asked.actor, at=asked.now)
+    return bid
 
 
-def _ask_back(maximum: Decimal, leading: Decimal, confirmed: bool) -> None:
-    if not confirmed and rules.needs_confirmation(maximum, leading):
+def _take(auction: Auction, asked: Asked) -> Bid:
+    """Take the price of this moment. Whoever gets the lock first has it, at the price when the lock was granted."""
+    price = dutch.price_at(fall_of(auction), asked.now)
+    _refuse_weak(auction, asked.maximum, price)
+    _hold_deposit(auction, asked.bidder_id, asked.now)
+    bid = Bid.objects.create(
+        **asked.row(auction),
+        maximum=price,
+        price_after=price,
+        leads=True,
+        request_id=asked.request_id,
+    )
+    auction.taken_at, auction.leader_id, auction.price = asked.now, asked.bidder_id, price
+    auction.bid_count = 1
+    auction.closes_at = asked.now + timedelta(seconds=auction.sealed_seconds or 0)
+    auction.save(update_fields=["taken_at", "leader", "price", "bid_count", "closes_at"])
+    record(PriceTaken(auction_id=auction.pk, bid_id=bid.pk), by=asked.actor, at=asked.now)
+    return bid
+
+
+def _speak_last(auction: Auction, asked: Asked) -> Bid:
+    """Let who took the price go above the best sealed bid."""
+    taker_id = Bid.objects.filter(auction=auction).order_by("pk").values_list("bidder_id")[0][0]
+    if asked.bidder_id != taker_id:
         raise BidRefused(
-            _("This is more than five times the leading bid. Confirm it if you mean it."),
-            code="confirm_high_bid",
-            field="confirmed",
+            _("The sealed bids are in. Only who took the price may still bid."),
+            code="last_word_is_theirs",
         )
+    if auction.price is None:
+        raise ValueError("What is taken has a price.")  # a check constraint says so
+    _refuse_weak(auction, asked.maximum, auction.price + auction.step)
+    _ask_back(auction, asked, auction.price)
+    bid = Bid.objects.create(
+        **asked.row(auction),
+        maximum=asked.maximum,
+        price_after=asked.maximum,
+        leads=True,
+        request_id=asked.request_id,
+    )
+    outbid_id = auction.leader_id if auction.leader_id != taker_id else None
+    auction.leader_id, auction.price = taker_id, asked.maximum
+    auction.bid_count += 1
+    auction.save(update_fields=["leader", "price", "bid_count"])
+    record(
+        BidPlaced(auction_id=auction.pk, bid_id=bid.pk, outbid_id=outbid_id),
+        by=asked.actor,
+        at=asked.now,
+    )
+    return bid
+
+
+def _refuse_weak(auction: Auction, maximum: Decimal, least: Decimal) -> None:
+    if rules.is_good_enough(auction.mode, maximum, least):
+        return
+    written = {"least": _written(least, auction.currency)}
+    if not rules.MODES[auction.mode].is_reverse:
+        raise BidRefused(
+            _("Bid at least %(least)s.") % written, code="bid_too_low", field="maximum"
+        )
+    if least > 0:
+        message = _("Ask at most %(least)s.") % written
+    else:
+        message = _("Somebody already takes it for so little that nobody can ask less.")
+    raise BidRefused(message, code="bid_too_high", field="maximum")
+
+
+def _ask_back(auction: Auction, asked: Asked, leading: Decimal) -> None:
+    if asked.confirmed or not rules.is_far_off(auction.mode, asked.maximum, leading):
+        return
+    if rules.MODES[auction.mode].is_reverse:
+        message = _("This is less than a fifth of the best offer. Confirm it if you mean it.")
+    else:
+        message = _("This is more than five times the leading bid. Confirm it if you mean it.")
+    raise BidRefused(message, code="confirm_high_bid", field="confirmed")
 
 
 def _hold_deposit(auction: Auction, bidder_id: int, now: datetime) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,12 +14,20 @@ from marketplace.ledger import services as ledger
 from marketplace.lots import services as lots
 from marketplace.lots.models import Lot
 from marketplace.market import rules
-from marketplace.market.events import AuctionClosed, LotAwarded, SellerMustDecide, WinnerDefaulted
+from marketplace.market.events import (
+    AuctionClosed,
+    LastWordBegins,
+    LotAwarded,
+    OpeningWaits,
+    SellerMustDecide,
+    WinnerDefaulted,
+)
 from marketplace.market.models import Auction, Award, Bid, Deposit
 from marketplace.market.queries import offers_of, terms_of
 
 from .filling import hand_over_money, undo_sale
 from .listings import unlist_auction
+from .sealing import open_envelopes
 
 
 class DecisionRefused(Refused):
@@ -26,22 +35,68 @@ class DecisionRefused(Refused):
 
 
 @transaction.atomic
-def close_auction(auction: Auction, *, clock: Clock) -> Auction | None:
-    """Close an auction whose time has come, and find out who gets the lot. Return it, or none if nothing was due.
+def close_auction(auction: Auction, *, clock: Clock, by: Actor = SYSTEM) -> Auction | None:
+    """Do what is due at the end of an auction: open the envelopes, let a Dutch one go on, find out who gets the lot.
 
-    To run late, twice, or beside itself changes nothing: whoever gets the lock first closes it.
+    Return the auction, or none if nothing was due. To run late, twice, or beside itself changes nothing: whoever gets
+    the lock first does it. Without enough parts of its key the auction waits, and staff are told.
     """
     auction = Auction.objects.lock(auction)
     now = clock()  # after the lock, as in place_bid: both sides decide by the same rule
-    if auction.status != Auction.Status.OPEN or now < auction.closes_at:
+    is_due = auction.status == Auction.Status.OPEN and now >= auction.closes_at
+    if auction.paused_at is not None or not (is_due or auction.status == Auction.Status.OPENING):
         return None
+    is_dutch = auction.mode == Auction.Mode.DUTCH
+    last_word_is_due = is_dutch and auction.taken_at is not None and auction.opened_at is None
+    has_envelopes = last_word_is_due or (rules.MODES[auction.mode].is_sealed and not is_dutch)
+    if has_envelopes and not _opened(auction, by=by, now=now):
+        return auction
+    if last_word_is_due and _begin_last_word(auction, now=now):
+        return auction
+    return _close(auction, now=now)
+
+
+def _opened(auction: Auction, *, by: Actor, now: datetime) -> bool:
+    """Open the envelopes of a locked auction. If that cannot be, let it wait."""
+    if open_envelopes(auction, by=by, now=now).is_open:
+        return True
+    if auction.status == Auction.Status.OPEN:
+        auction.enter(Auction.Status.OPENING)
+        auction.save(update_fields=["status"])
+        unlist_auction(auction)
+        record(OpeningWaits(auction_id=auction.pk), by=SYSTEM, at=now)
+    return False
+
+
+def _begin_last_word(auction: Auction, *, now: datetime) -> bool:
+    """Show the best sealed bid to who took the price, and give them time. Return whether there was any."""
+    offers = offers_of(auction)
+    best = rules.best_of_each(offers[1:])[:1]
+    if not best:
+        return False
+    if auction.status == Auction.Status.OPENING:
+        auction.enter(Auction.Status.OPEN)
+    auction.opened_at, auction.bid_count = now, len(offers)
+    auction.leader_id, auction.price = best[0].bidder, best[0].maximum
+    auction.closes_at = now + timedelta(seconds=auction.best_seconds or 0)
+    auction.last_close_at = max(auction.last_close_at, auction.closes_at)
+    auction.save(
+        update_fields=[
+            *("status", "opened_at", "bid_count", "leader", "price"),
+            *("closes_at", "last_close_at"),
+        ]
+    )
+    record(LastWordBegins(auction_id=auction.pk, taker_id=offers[0].bidder), by=SYSTEM, at=now)
+    return True
+
+
+def _close(auction: Auction, *, now: datetime) -> Auction:
     lots.mark_evaluating(auction.lot, by=SYSTEM, now=now)
     offers, terms = offers_of(auction), terms_of(auction)
-    is_sealed = auction.mode == Auction.Mode.SEALED
-    rungs = rules.ladder(offers, terms, sealed=is_sealed)
-    best = rungs[:1] or rules.ladder(offers, terms, sealed=is_sealed, above_reserve=False)
+    rungs = rules.result(auction.mode, offers, terms)
+    best = rungs[:1] or rules.result(auction.mode, offers, terms, above_reserve=False)
     auction.closed_at, auction.bid_count = now, len(offers)
-    if best:  # sealed bids are opened here; of an open auction this is what the row says already
+    if best:  # of an open auction this is what the row says already
         auction.leader_id, auction.price = best[0].bidder, best[0].price
     if rungs:
         auction.enter(Auction.Status.AWARDED)
@@ -68,6 +123,30 @@ def close_auction(auction: Auction, *, clock: Clock) -> Auction | None:
 
 
 @transaction.atomic
+def give_up_opening(auction: Auction, *, actor: Actor, now: datetime) -> Auction:
+    """Let a lot go unsold whose envelopes can never be opened: nobody wins, and all deposits go back. For staff.
+
+    :raises PermissionDenied: if the actor is not of the house
+    :raises DecisionRefused: if the auction does not wait for a part of its key
+    """
+    if not actor.sees_everything:
+        raise PermissionDenied
+    auction = Auction.objects.lock(auction)
+    if auction.status == Auction.Status.UNSOLD:
+        return auction
+    if auction.status != Auction.Status.OPENING:
+        raise DecisionRefused(_("This auction does not wait for its key. Reload the page."))
+    auction.enter(Auction.Status.UNSOLD)
+    auction.closed_at = now
+    auction.save(update_fields=["status", "closed_at"])
+    _release_deposits(auction, now=now)
+    lots.mark_evaluating(auction.lot, by=actor, now=now)
+    lots.mark_unsold(auction.lot, by=actor, now=now)
+    record(AuctionClosed(auction_id=auction.pk), by=actor, at=now)
+    return auction
+
+
+@transaction.atomic
 def decide(auction: Auction, *, actor: Actor, accept: bool, now: datetime) -> Auction:
     """Take the best bid although it is below the reserve, or leave the lot unsold, to be offered again.
 
@@ -86,9 +165,8 @@ def decide(auction: Auction, *, actor: Actor, accept: bool, now: datetime) -> Au
     auction.enter(wanted)
     auction.save(update_fields=["status"])
     if accept:
-        is_sealed = auction.mode == Auction.Mode.SEALED
-        rungs = rules.ladder(
-            offers_of(auction), terms_of(auction), sealed=is_sealed, above_reserve=False
+        rungs = rules.result(
+            auction.mode, offers_of(auction), terms_of(auction), above_reserve=False
         )
         _award(auction, rungs, by=actor, now=now)
     else:

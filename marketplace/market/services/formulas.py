@@ -27,6 +27,7 @@ from marketplace.pricing.rules.formulas import Fault
 from marketplace.reference.queries import RateMissing, parameter, rate_per_usd
 
 from .bidding import BidRefused, Formula, place_bid
+from .sealing import sealed_repeat
 
 SEED = 1
 
@@ -111,8 +112,10 @@ def place_formula_bid(
     """
     bidder_id = actor.require(Capability.BID_PLACE)
     offer = read_terms(terms)
+    plain = formulas.plain(offer)
     repeated = Bid.objects.filter(bidder_id=bidder_id, request_id=request_id).first()
-    if repeated and repeated.auction_id == auction.pk and repeated.terms == formulas.plain(offer):
+    repeated = repeated or sealed_repeat(bidder_id, request_id)
+    if repeated and repeated.auction_id == auction.pk and repeated.terms == plain:
         return repeated
     found = _compared(auction, offer, clock().date())
     if maximum is not None and maximum != found.net.typical:
@@ -129,7 +132,7 @@ def place_formula_bid(
         request_id=request_id,
         clock=clock,
         confirmed=confirmed,
-        formula=Formula(formulas.plain(offer), found.figures),
+        formula=Formula(plain, found.figures),
     )
 
 
@@ -165,7 +168,7 @@ def _inputs(auction: Auction, market: pricing.Market) -> valuation.Inputs:
 
 
 def _compared(auction: Auction, offer: formulas.Offer, on: date) -> Compared:
-    if auction.mode != Auction.Mode.SEALED:
+    if auction.mode not in (Auction.Mode.SEALED, Auction.Mode.SECOND_PRICE):
         raise BidRefused(
             _(
                 "In a rising auction we bid for you in steps, and that needs one amount. Bid an amount."
