@@ -1,26 +1,35 @@
 """Bids per second on one hot lot: over HTTP, and the same transaction in raw psycopg, in turns.
 
-    .venv/bin/python -m marketplace.ops.stack --var var/bench -- .venv/bin/python -m benchmarks.bids
+    python -m benchmarks.bids --clients 8 --seconds 6
+
+in the database that DATABASE_URL names, at the site of SITE_URL or one that is started; or below a whole stack
+(``python -m marketplace.ops.stack --var var/bench -- python -m benchmarks.bids``).
+
+One JSON object on standard output: accepted bids a second over HTTP and raw, their ratio, and what the hot lot's table says
+afterwards: ``gaps``: bids that were answered 201 and are not there; ``disorder``: bids whose price is below the one before;
+``winners``: who wins when the auction is closed.
 
 The yardstick is RELIABILITY 5.3: 0.15 of raw is typical, 0.30 good, 0.45 excellent.
 """
 
+import argparse
 import http.client
 import json
 import multiprocessing as mp
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from decimal import Decimal
+from itertools import pairwise
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
 
-SECONDS = float(os.environ.get("SECONDS", "6"))
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
-CLIENTS = int(os.environ.get("CLIENTS", "8"))
 START, STEP = 1_000_000, 1_000
 
 # What place_bid sends for a bidder whose deposit is held already, statement by statement.
@@ -153,10 +162,12 @@ def _client(how, who, auction, counter, until, reactions, out) -> None:
     out.put(how(who, auction, counter, until, reactions))
 
 
-def measure(how, people: list[dict], auction: int, reactions: int) -> tuple[float, float, Counter]:
+def measure(
+    how, people: list[dict], auction: int, reactions: int, seconds: float
+) -> tuple[float, float, Counter]:
     """Return what was answered and what was taken per second, by clients that all bid at once."""
     counter, out = mp.Value("q", 0), mp.Queue()
-    until = time.time() + SECONDS
+    until = time.time() + seconds
     clients = [
         mp.Process(target=_client, args=(how, who, auction, counter, until, reactions, out))
         for who in people
@@ -166,10 +177,65 @@ def measure(how, people: list[dict], auction: int, reactions: int) -> tuple[floa
     told = sum((out.get() for _client in clients), Counter())
     for client in clients:
         client.join()
-    return told.total() / SECONDS, told["taken"] / SECONDS, told
+    return told.total() / seconds, told["taken"] / seconds, told
+
+
+def checked(auction, taken: int) -> dict[str, int]:
+    """Close a hot auction and return what is wrong with its bids, and how many won."""
+    from marketplace.market import services  # noqa: PLC0415
+    from marketplace.market.models import Award, Bid  # noqa: PLC0415
+
+    prices = list(
+        Bid.objects.filter(auction=auction).order_by("pk").values_list("price_after", flat=True)
+    )
+    auction.refresh_from_db()
+    services.close_auction(auction, clock=lambda: auction.closes_at)
+    won = Award.objects.filter(auction=auction, status=Award.Status.WON)
+    return {
+        "gaps": taken - len(prices),
+        "disorder": sum(after < before for before, after in pairwise(prices)),
+        "winners": won.count(),
+    }
+
+
+@contextmanager
+def site():
+    """Use the site that SITE_URL names, or start one beside: the web server as it is deployed, and nothing else."""
+    if "SITE_URL" in os.environ:
+        yield
+        return
+    port = 8978
+    os.environ["SITE_URL"] = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "marketplace.wsgi:application", "--preload", "--bind", f"127.0.0.1:{port}",
+         "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--log-level", "warning"],
+        env=os.environ | {"JOB_BELL": "0", "DEBUG": "0"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _try in range(150):
+            try:
+                http.client.HTTPConnection("127.0.0.1", port, timeout=5).request("GET", "/livez")
+            except OSError:
+                time.sleep(0.2)
+            else:
+                break
+        yield
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 def main() -> None:
+    with site():
+        compare()
+
+
+def compare() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bids")
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
     from django.db import connections  # noqa: PLC0415
 
     from benchmarks import cast  # noqa: PLC0415 — sets Django up, in this process only
@@ -180,14 +246,16 @@ def main() -> None:
     cast.reference()
     seller = cast.member("COLLECTOR")
     people = []
-    for _number in range(CLIENTS):
+    for _number in range(given.clients):
         actor, key = cast.bidder()
         people.append(
             {"bidder": actor.organisation_id, "user": actor.user_id, "key": key, "actor": actor}
         )
     reactions = len(switchboard().reactions[BidPlaced])
     rates: dict[str, list[tuple[float, float]]] = {"raw": [], "http": []}
-    for _round in range(ROUNDS):
+    wrong: Counter = Counter()
+    winners = set()
+    for _round in range(given.rounds):
         for name, how in (("raw", raw), ("http", over_http)):
             auction = cast.hot_auction(seller)
             for who in people:  # so that every deposit is held: that happens once a bidder
@@ -202,21 +270,36 @@ def main() -> None:
                 )
             connections.close_all()
             plain = [{k: v for k, v in who.items() if k != "actor"} for who in people]
-            answered, taken, told = measure(how, plain, auction.pk, reactions)
+            answered, taken, told = measure(how, plain, auction.pk, reactions, given.seconds)
             rates[name].append((answered, taken))
-            print(f"{name:5} {answered:7.0f} answered/s  {taken:7.0f} taken/s  {dict(told)}")
-    raw_answered, http_answered = (
-        statistics.median(rate[0] for rate in rates[name]) for name in ("raw", "http")
-    )
-    raw_taken, http_taken = (
-        statistics.median(rate[1] for rate in rates[name]) for name in ("raw", "http")
-    )
-    print(
-        f"{CLIENTS} clients, one lot, median of {ROUNDS} x {SECONDS:g} s: "
-        f"HTTP {http_answered:.0f}/s ({http_taken:.0f} taken), raw {raw_answered:.0f}/s "
-        f"({raw_taken:.0f} taken): ratio {http_answered / raw_answered:.2f} "
-        f"(taken {http_taken / raw_taken:.2f})"
-    )
+            print(
+                f"{name:5} {answered:7.0f} answered/s  {taken:7.0f} taken/s  {dict(told)}",
+                file=sys.stderr,
+            )
+            if name == "http":
+                found = checked(auction, told["taken"] + len(people))
+                winners.add(found.pop("winners"))
+                wrong.update(found)
+    middle = {
+        (name, place): statistics.median(rate[place] for rate in rates[name])
+        for name in ("raw", "http")
+        for place in (0, 1)
+    }
+    report = {
+        "clients": given.clients,
+        "seconds": given.seconds,
+        "rounds": given.rounds,
+        "http_accepted_per_second": round(middle["http", 1], 1),
+        "raw_accepted_per_second": round(middle["raw", 1], 1),
+        "http_answered_per_second": round(middle["http", 0], 1),
+        "raw_answered_per_second": round(middle["raw", 0], 1),
+        "ratio": round(middle["http", 0] / middle["raw", 0], 3),
+        "ratio_accepted": round(middle["http", 1] / middle["raw", 1], 3),
+        "gaps": wrong["gaps"],
+        "disorder": wrong["disorder"],
+        "winners": max(winners),
+    }
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":
