@@ -183,3 +183,12 @@ class OrderSaleUndone(Event):
     order_id: int
     fill_id: int
     by_buyer: bool
+
+
+@dataclass(frozen=True)
+class SearchMatched(Event):
+    """Lots came up that somebody keeps looking for. ``lot_id``: the one, where they are told of each."""
+
+    search_id: int
+    count: int
+    lot_id: int | None = None

@@ -11,6 +11,7 @@ from marketplace.accounts.models import Licence
 from marketplace.journal.services import Finish, enqueue
 
 from . import services
+from .events import AuctionOpened
 from .models import Auction, Award, StandingOrder
 
 
@@ -61,6 +62,16 @@ def decisions_due(payload: dict[str, Any]) -> Finish:
 def refresh_listings(payload: dict[str, Any]) -> Finish:
     """Every few seconds: let search know what bids and valuations changed."""
     return lambda now: _done(services.refresh_listings(now=now))
+
+
+def tell_digests(payload: dict[str, Any]) -> Finish:
+    """Every hour: tell those who want to know once a day what came up that they look for."""
+    return lambda now: _done(services.tell_digests(now=now))
+
+
+def on_auction_opened(event: AuctionOpened, at: datetime) -> None:
+    """Tell whoever looks for such a lot."""
+    services.match_searches(event.auction_id, now=at)
 
 
 def open_one(payload: dict[str, Any]) -> Finish:

@@ -26,6 +26,7 @@ from marketplace.market.models import (
     Bid,
     OrderFill,
     Question,
+    SavedSearch,
     StandingOrder,
 )
 from marketplace.pricing import events as pricing
@@ -101,6 +102,19 @@ def bid_placed(event: market.BidPlaced) -> Letters:
     if not Bid.objects.filter(auction=auction, pk__lt=bid.pk).exists():
         template = "sealed_bid" if sealed else "first_bid"
         yield Letter(auction.lot.seller_id, template, facts | price, path)
+
+
+def search_matched(event: market.SearchMatched) -> Letters:
+    search = SavedSearch.objects.filter(pk=event.search_id).first()
+    if search is None:
+        return  # it was given up since
+    if event.lot_id is not None:
+        facts: dict[str, Any] = {"lot": event.lot_id, "thing": search.name}
+        path, template = _at("lot", event.lot_id), "search_hit"
+    else:
+        facts = {"count": event.count, "thing": search.name}
+        path, template = _at("saved-searches"), "search_digest"
+    yield Letter(search.organisation_id, template, facts, path, only=search.user_id)
 
 
 def auction_closed(event: market.AuctionClosed) -> Letters:
@@ -463,6 +477,7 @@ AUDIENCE: Mapping[type[Event], Callable[[Any], Letters]] = {
     freight.QuotesOffered: quotes_offered,
     freight.QuoteChosen: quote_chosen,
     market.BidPlaced: bid_placed,
+    market.SearchMatched: search_matched,
     market.AuctionClosed: auction_closed,
     market.AuctionWithdrawn: auction_withdrawn,
     market.SellerMustDecide: seller_must_decide,

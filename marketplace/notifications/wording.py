@@ -165,6 +165,12 @@ WORDINGS: Mapping[str, Wording] = {
     "question_answered": W(
         gettext_noop("Your question about lot %(lot)s is answered."), "info", copies=False
     ),
+    "search_hit": W(
+        gettext_noop("Lot %(lot)s is open for bids and fits your search: %(thing)s."), "search"
+    ),
+    "search_digest": W(
+        gettext_noop("New lots that fit your search %(thing)s: %(count)s. Look at them."), "search"
+    ),
     # --- deals
     "deal_opened": W(gettext_noop("Deal %(deal)s is ready. Read it and sign."), "handshake"),
     "deal_signed_buyer": W(

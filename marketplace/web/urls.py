@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from . import (
     accounts,
     assays,
+    bulk,
     certificates,
     deals,
     evidence,
@@ -25,6 +26,7 @@ from . import (
     quotes,
     sales,
     search,
+    searches,
     sell,
     shipments,
     sms,
@@ -106,6 +108,11 @@ urlpatterns = [
     # --- auctions and bids
     path("market/", search.market, name="market"),
     path("market.csv", search.market_csv, name="market-csv"),
+    path("searches/", searches.saved, name="saved-searches"),
+    path("searches/new/", searches.save, name="save-search"),
+    path("searches/<int:pk>/alerts/", searches.alerts, name="saved-search-alerts"),
+    path("searches/<int:pk>/forget/", searches.forget, name="saved-search-forget"),
+    path("bids/many/", bulk.many, name="bids-many"),
     path("lots/<int:pk>/auction/", market.plan_auction, name="auction-plan"),
     path("auctions/<int:pk>/", market.auction, name="auction"),
     path("auctions/<int:pk>/live/", market.auction_live, name="auction-live"),

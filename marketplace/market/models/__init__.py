@@ -23,6 +23,7 @@ from .orders import (
     StandingOrderQuerySet,
 )
 from .questions import Question, QuestionQuerySet
+from .searches import SavedSearch, SavedSearchQuerySet, SearchHit, SearchHitQuerySet
 
 __all__ = [
     "Auction",
@@ -43,8 +44,12 @@ __all__ = [
     "OrderTermsQuerySet",
     "Question",
     "QuestionQuerySet",
+    "SavedSearch",
+    "SavedSearchQuerySet",
     "Seal",
     "SealQuerySet",
+    "SearchHit",
+    "SearchHitQuerySet",
     "StandingOrder",
     "StandingOrderQuerySet",
 ]

@@ -1,6 +1,7 @@
 """Everything that can be done on the market: auctions from plan to ladder, and standing orders."""
 
 from .bidding import BidRefused, place_bid
+from .bulk import MOST_ROWS, Outcome, Row, SheetRefused, place_bids
 from .closing import (
     DecisionRefused,
     advance_ladder,
@@ -36,8 +37,19 @@ from .pausing import (
 from .questions import QuestionRefused, answer, ask
 from .screening import CaseRefused, close_case, findings, open_cases
 from .sealing import SealRefused, refuse_early_opening
+from .searches import (
+    MOST_SEARCHES,
+    SearchRefused,
+    change_alerts,
+    forget_search,
+    match_searches,
+    save_search,
+    tell_digests,
+)
 
 __all__ = [
+    "MOST_ROWS",
+    "MOST_SEARCHES",
     "AuctionRefused",
     "BidRefused",
     "CaseRefused",
@@ -45,14 +57,19 @@ __all__ = [
     "DecisionRefused",
     "OrderRefused",
     "OrderSaid",
+    "Outcome",
     "PauseRefused",
     "QuestionRefused",
+    "Row",
     "SealRefused",
+    "SearchRefused",
+    "SheetRefused",
     "TermsRefused",
     "advance_ladder",
     "answer",
     "ask",
     "cancel_order",
+    "change_alerts",
     "change_order",
     "close_auction",
     "close_case",
@@ -62,9 +79,11 @@ __all__ = [
     "expire_decision",
     "expire_order",
     "findings",
+    "forget_search",
     "give_up_opening",
     "hand_over_kg",
     "list_auction",
+    "match_searches",
     "materials_of",
     "open_auction",
     "open_cases",
@@ -74,6 +93,7 @@ __all__ = [
     "pause_order",
     "pause_uncovered",
     "place_bid",
+    "place_bids",
     "place_formula_bid",
     "publish_order",
     "refresh_listings",
@@ -82,7 +102,9 @@ __all__ = [
     "resume_auction",
     "resume_market",
     "resume_order",
+    "save_search",
     "sell_now",
+    "tell_digests",
     "unlist_auction",
     "withdraw_auction",
 ]
