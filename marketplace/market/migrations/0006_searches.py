@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("market", "0004_orders"),
+        ("market", "0005_five_kinds"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
