@@ -142,16 +142,16 @@ def _terms_of(
 ) -> Decimal | None:
     """Write the terms of the winning bid into the contract, and return the most that they may cost; none: an amount.
 
-    A price that somebody set otherwise than by the bid's figure stands as it is.
+    A price that somebody set otherwise than by a bid's figure, as by a standing order, stands as it is.
     """
     bid = award.bid
-    if bid.terms is None or bid.figures is None or award.price != bid.maximum:
+    if bid is None or bid.terms is None or bid.figures is None or award.price != bid.maximum:
         return None
     cap = most_due(
         Decimal(bid.figures["high"]),
         award.price,
         share_most=numbers["FORMULA_HOLD_SHARE"],
-        currency=award.auction.currency,
+        currency=award.currency,
     )
     terms["by_terms"] = rules.written(bid.terms, bid.figures, cap=cap, numbers=numbers)
     return cap
