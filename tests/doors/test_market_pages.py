@@ -351,8 +351,8 @@ def plan_of(**other):
 def test_the_seller_starts_from_suggested_terms(valued, browser, collector):
     html = html_of(browser(collector).get(reverse("auction-plan", args=[valued.pk])))
 
-    assert 'value="1845000"' in html
-    assert 'value="1291500"' in html
+    assert 'value="1840000"' in html
+    assert 'value="1280000"' in html
 
 
 def test_the_seller_offers_the_lot(valued, browser, collector):

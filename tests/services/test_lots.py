@@ -434,7 +434,18 @@ def test_a_lot_goes_its_whole_way_one_arrow_at_a_time(priced, collector, recycle
     assert moved.count() == len(ARROWS)
 
 
-@pytest.mark.parametrize("arrow", [*ARROWS[2:], services.mark_accepted, services.mark_rejected])
+def test_a_valued_lot_is_awarded_at_once_if_a_standing_order_takes_it(priced, collector, now):
+    assert services.mark_awarded(priced(collector), by=collector, now=now).status == "AWARDED"
+
+
+NOT_FROM_PRICED = [
+    *(arrow for arrow in ARROWS[2:] if arrow is not services.mark_awarded),
+    services.mark_accepted,
+    services.mark_rejected,
+]
+
+
+@pytest.mark.parametrize("arrow", NOT_FROM_PRICED)
 def test_an_arrow_that_is_not_there_is_refused(priced, collector, now, arrow):
     lot = priced(collector)
     told = Entry.objects.count()

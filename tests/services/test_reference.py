@@ -30,7 +30,7 @@ from marketplace.reference.models import (
     UnEntry,
 )
 
-TODAY = date(2026, 11, 23)
+TODAY = date(2026, 11, 24)
 
 
 @pytest.fixture
