@@ -43,7 +43,7 @@ def money_unit(trucks: Sequence[Vehicle], whole: Decimal) -> Decimal:
     >>> from decimal import Decimal
     >>> from marketplace.freight.rules.vrp import fitted
     >>> fitted(Decimal("0.001"), [Decimal("0.0336"), Decimal("0.0504"), Decimal("0.0744")])
-    Decimal('0.00120')
+    Decimal('0.0008')
     """
     rates = {truck.per_km / 10 for truck in trucks}
     rates |= {truck.per_hour / 60 for truck in trucks}
