@@ -145,6 +145,7 @@ def settled_deal(collector, recycler, licence, *, accepted_kg="112.400"):
         request_id=uuid4(),
     )
     award = Award.objects.create(
+        lot=lot,
         auction=auction,
         bidder_id=buyer,
         bid=bid,
