@@ -229,8 +229,8 @@ def test_terms_are_suggested_from_the_valuation(priced_lot, now):
 
     suggestion = queries.suggested_terms(lot)
 
-    assert suggestion.reserve == 1_845_000
-    assert suggestion.starting_price == 1_291_500
+    assert suggestion.reserve == 1_840_000
+    assert suggestion.starting_price == 1_280_000
     assert suggestion.step == 50_000
 
 
