@@ -16,7 +16,7 @@ from marketplace.lots.models import Lot
 from marketplace.pricing import services as pricing
 from marketplace.reference.models import PackModel
 
-from . import cast, orders, people, trade
+from . import cast, people, trade
 from .calendar import Calendar, Process
 from .fulfilment import fulfil, suspend_one
 from .stock import piles
@@ -103,8 +103,6 @@ def settle_in(it: Market, party: cast.Party, *, trouble: str = "") -> Process:
         people.offer_transport(trader, licence, random=it.random, now=it.now)
     else:
         people.fund(trader, BUYER_USD, random=it.random, now=it.now)
-        yield it.hours(2, 30)
-        orders.promise(it, trader)
 
 
 def in_trouble(it: Market, trader: people.Trader, licence: Licence, trouble: str) -> Process:

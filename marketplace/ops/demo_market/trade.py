@@ -16,7 +16,7 @@ from marketplace.lots.models import Lot, LotPhoto
 from marketplace.lots.rules import Sign
 from marketplace.market import services as market
 from marketplace.market.models import Auction
-from marketplace.market.queries import book_of, suggested_terms
+from marketplace.market.queries import suggested_terms
 
 from .calendar import Calendar, Process
 from .drawing import photograph
@@ -62,9 +62,6 @@ class Market:
     def chance(self, share: float) -> bool:
         return self.random.random() < share
 
-
-BY_TERMS = 0.3
-"""The share of sealed bids that are by terms."""
 
 TEST_UNCERTAINTY = Decimal("0.04")
 """Half the band of a yard's own capacity test, a share."""
@@ -137,29 +134,7 @@ def sell(it: Market, seller: Trader, pile: Pile) -> Process:
     if it.chance(0.02):
         lots.withdraw_lot(lot, actor=actor, now=it.now)
         return
-    if it.chance(0.3) and sell_at_once(it, seller, lot):
-        return
     yield from offer(it, seller, lot)
-
-
-def sell_at_once(it: Market, seller: Trader, lot: Lot) -> bool:
-    """Sell a lot to the best standing order, if one takes it. Return whether one did."""
-    lot.refresh_from_db()
-    if lot.status != Lot.Status.PRICED:
-        return False
-    best = book_of(lot, now=it.now).best
-    if best is None or best.price is None:
-        return False
-    market.sell_now(
-        lot,
-        order=best.order,
-        version=best.order.version,
-        price=best.price.at_gate,
-        actor=seller.actor,
-        request_id=chance_id(it.random),
-        clock=it.calendar.clock,
-    )
-    return True
 
 
 def make_safe(it: Market, seller: Trader, lot: Lot) -> Process:
@@ -246,9 +221,6 @@ def bid(it: Market, buyer: Trader, auction: Auction, worth: Decimal) -> Process:
             wanted = limit
         if wanted < leading + auction.step:
             return
-        if auction.mode == Auction.Mode.SEALED and it.chance(BY_TERMS):
-            bid_by_kilogram(it, buyer, auction, wanted)
-            return
         market.place_bid(
             auction,
             actor=buyer.actor,
@@ -263,20 +235,6 @@ def bid(it: Market, buyer: Trader, auction: Auction, worth: Decimal) -> Process:
         if auction.mode == Auction.Mode.SEALED:
             return
         yield it.hours(0.3, 9)
-
-
-def bid_by_kilogram(it: Market, buyer: Trader, auction: Auction, wanted: Decimal) -> None:
-    """Bid so much for each kilogram that is weighed in the end, instead of an amount."""
-    per_kg = (wanted / (auction.lot.mass_kg or Decimal(1))).quantize(Decimal("0.01"))
-    market.place_formula_bid(
-        auction,
-        actor=buyer.actor,
-        terms={"kind": "PER_KG", "price": str(per_kg)},
-        currency=auction.currency,
-        request_id=chance_id(it.random),
-        clock=it.calendar.clock,
-        confirmed=True,
-    )
 
 
 def _round(amount: Decimal, currency: str) -> Decimal:
