@@ -15,7 +15,7 @@ from marketplace.freight import services as freight
 from marketplace.freight.models import FreightQuote, QuoteRound
 from marketplace.logistics import services as logistics
 from marketplace.logistics.models import Shipment
-from marketplace.lots.queries import best_health, presumed_chemistry
+from marketplace.lots.queries import presumed_chemistry
 
 from .calendar import Process
 from .people import Trader, chance_id
@@ -100,7 +100,6 @@ def carry(it: Market, deal: Deal, *, seller: Trader, buyer: Trader, carrier: Tra
 
 def judge(it: Market, deal: Deal, *, seller: Trader, buyer: Trader) -> Process:
     """Accept, correct, keep a part, or send back; then process what was kept."""
-    measure_what_came(it, deal, buyer)
     luck = it.random.random()
     if luck < 0.03:
         deals.reject(
@@ -119,28 +118,6 @@ def judge(it: Market, deal: Deal, *, seller: Trader, buyer: Trader) -> Process:
     deal = Deal.objects.get(pk=deal.pk)
     if deal.status == Deal.Status.SETTLED:
         yield from process(it, deal, buyer=buyer)
-
-
-def measure_what_came(it: Market, deal: Deal, buyer: Trader) -> None:
-    """Measure what the seller had measured, as careful buyers do: sellers say a little more than is found."""
-    said = best_health(deal.lot)
-    if said is None:
-        return
-    # by itself, so that the rest of the market goes on as it would without
-    luck = Random(f"{said.value} {deal.declared_kg}")  # noqa: S311 - a market, not a secret
-    near = luck.gauss(-0.02, 0.03)
-    found = min(Decimal(1), max(Decimal("0.1"), said.value + Decimal(str(round(near, 4)))))
-    deals.record_found_health(
-        deal.lot,
-        actor=buyer.actor,
-        value=found,
-        uncertainty=Decimal("0.02"),
-        basis=said.basis,
-        level=said.level,
-        method=said.method,
-        tested_at=it.now,
-        now=it.now,
-    )
 
 
 def accept_or_correct(it: Market, deal: Deal, *, seller: Trader, buyer: Trader) -> Process:

@@ -63,10 +63,6 @@ class Market:
         return self.random.random() < share
 
 
-TEST_UNCERTAINTY = Decimal("0.04")
-"""Half the band of a yard's own capacity test, a share."""
-
-
 def sell(it: Market, seller: Trader, pile: Pile) -> Process:
     """Describe a pile, hand it in, and offer it once it is valued."""
     actor = seller.actor
@@ -97,17 +93,6 @@ def sell(it: Market, seller: Trader, pile: Pile) -> Process:
     )
     if pile.state_of_health is not None:
         lots.answer_health(lot, actor=actor, state_of_health=pile.state_of_health, now=it.now)
-        lots.record_health_claim(
-            lot,
-            actor=actor,
-            value=pile.state_of_health,
-            uncertainty=TEST_UNCERTAINTY,
-            basis="CAPACITY",
-            level="PACK" if pile.count == 1 else "SAMPLE",
-            method="CAPACITY_TEST",
-            tested_at=it.now,
-            now=it.now,
-        )
     town = seller.town
     lots.answer_place(
         lot, actor=actor, country=town.country, geoname_id=town.geoname_id, now=it.now
